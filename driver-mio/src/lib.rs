@@ -1,0 +1,1 @@
+//! Serves directories over SMB2/3.

@@ -1,0 +1,2 @@
+//! The `smb-server` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The server as a state machine.
+#![forbid(unsafe_code)]

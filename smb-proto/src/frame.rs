@@ -1,0 +1,1 @@
+//! Direct-TCP framing, [MS-SMB2] 2.1.

@@ -1,0 +1,1 @@
+//! The bodies of the 19 commands, request and response.

@@ -1,0 +1,1 @@
+//! SPNEGO tokens, RFC 4178 and [MS-SPNG].
