@@ -17,8 +17,10 @@ impl NtStatus {
     /// [`Self::name`]; meant for tools that read lists of expected results.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let name = name.strip_prefix("NT_").unwrap_or(name);
-        let name = name.strip_prefix("STATUS_").unwrap_or(name);
+        let name = name
+            .strip_prefix("NT_STATUS_")
+            .or_else(|| name.strip_prefix("STATUS_"))
+            .unwrap_or(name);
         Self::ALL.iter().find(|(_, n)| *n == name).map(|(s, _)| *s)
     }
 
