@@ -1,0 +1,479 @@
+//! Negotiate contexts of dialect 3.1.1, [MS-SMB2] 2.2.3.1 (request) and 2.2.4.1 (response), and
+//! the algorithm ids that they carry.
+//!
+//! A context that lists ids keeps them as raw numbers, since a peer may offer ids that this crate
+//! does not know; `known` gives those that it does, in the order of the sender's preference.
+
+use bitflags::bitflags;
+use bytes::Bytes;
+
+use super::context_list::{self, List};
+use crate::ParseError;
+use crate::wire::{Fields, Writer, decode_utf16, encode_utf16, len16};
+
+/// The most contexts that are read from one message; the specification defines eight types.
+pub const MAX_CONTEXTS: u16 = 64;
+
+/// ContextType values, [MS-SMB2] 2.2.3.1.
+pub mod context_type {
+    /// SMB2_PREAUTH_INTEGRITY_CAPABILITIES
+    pub const PREAUTH_INTEGRITY: u16 = 0x0001;
+    /// SMB2_ENCRYPTION_CAPABILITIES
+    pub const ENCRYPTION: u16 = 0x0002;
+    /// SMB2_COMPRESSION_CAPABILITIES
+    pub const COMPRESSION: u16 = 0x0003;
+    /// SMB2_NETNAME_NEGOTIATE_CONTEXT_ID
+    pub const NETNAME: u16 = 0x0005;
+    /// SMB2_TRANSPORT_CAPABILITIES
+    pub const TRANSPORT: u16 = 0x0006;
+    /// SMB2_RDMA_TRANSFORM_CAPABILITIES
+    pub const RDMA_TRANSFORM: u16 = 0x0007;
+    /// SMB2_SIGNING_CAPABILITIES
+    pub const SIGNING: u16 = 0x0008;
+    /// SMB2_POSIX_EXTENSIONS_AVAILABLE of the SMB3 POSIX extensions; [MS-SMB2] reserves the
+    /// number.
+    pub const POSIX: u16 = 0x0100;
+}
+
+macro_rules! algorithm {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $var:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum $name { $($(#[$vdoc])* $var = $code,)* }
+
+        impl $name {
+            /// All of them in the order of their ids.
+            pub const ALL: &[Self] = &[$(Self::$var,)*];
+
+            /// The algorithm of an id, `None` for an id that this crate does not know.
+            #[must_use]
+            pub fn from_code(code: u16) -> Option<Self> {
+                match code { $($code => Some(Self::$var),)* _ => None }
+            }
+        }
+
+        impl From<$name> for u16 {
+            fn from(a: $name) -> Self {
+                a as Self
+            }
+        }
+    };
+}
+
+algorithm! {
+    /// Hash of the preauthentication integrity chain, [MS-SMB2] 2.2.3.1.1.
+    HashAlgorithm {
+        /// SHA-512
+        Sha512 = 0x0001,
+    }
+}
+
+algorithm! {
+    /// Cipher, [MS-SMB2] 2.2.3.1.2.
+    CipherId {
+        /// AES-128-CCM
+        Aes128Ccm = 0x0001,
+        /// AES-128-GCM
+        Aes128Gcm = 0x0002,
+        /// AES-256-CCM
+        Aes256Ccm = 0x0003,
+        /// AES-256-GCM
+        Aes256Gcm = 0x0004,
+    }
+}
+
+algorithm! {
+    /// Compression algorithm, [MS-SMB2] 2.2.3.1.3.
+    CompressionAlgorithm {
+        /// NONE: no compression.
+        None = 0x0000,
+        /// LZNT1, [MS-XCA].
+        Lznt1 = 0x0001,
+        /// LZ77, [MS-XCA].
+        Lz77 = 0x0002,
+        /// LZ77+Huffman, [MS-XCA].
+        Lz77Huffman = 0x0003,
+        /// Pattern_V1: one byte repeated; only in chained compression.
+        PatternV1 = 0x0004,
+        /// LZ4
+        Lz4 = 0x0005,
+    }
+}
+
+algorithm! {
+    /// Signing algorithm, [MS-SMB2] 2.2.3.1.7.
+    SigningAlgorithm {
+        /// HMAC-SHA256
+        HmacSha256 = 0x0000,
+        /// AES-CMAC
+        AesCmac = 0x0001,
+        /// AES-GMAC
+        AesGmac = 0x0002,
+    }
+}
+
+algorithm! {
+    /// RDMA transform, [MS-SMB2] 2.2.3.1.6.
+    RdmaTransform {
+        /// SMB2_RDMA_TRANSFORM_NONE
+        None = 0x0000,
+        /// SMB2_RDMA_TRANSFORM_ENCRYPTION
+        Encryption = 0x0001,
+        /// SMB2_RDMA_TRANSFORM_SIGNING
+        Signing = 0x0002,
+    }
+}
+
+bitflags! {
+    /// Flags of the compression context, [MS-SMB2] 2.2.3.1.3.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct CompressionFlags: u32 {
+        /// SMB2_COMPRESSION_CAPABILITIES_FLAG_CHAINED: chained compression is understood.
+        const CHAINED = 0x0000_0001;
+        /// Bits without a name are kept as received.
+        const _ = !0;
+    }
+}
+
+bitflags! {
+    /// Flags of the transport context, [MS-SMB2] 2.2.3.1.5.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct TransportFlags: u32 {
+        /// SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY: the transport's security may stand in for SMB2
+        /// encryption.
+        const ACCEPT_TRANSPORT_LEVEL_SECURITY = 0x0000_0001;
+        /// Bits without a name are kept as received.
+        const _ = !0;
+    }
+}
+
+/// SMB2_PREAUTH_INTEGRITY_CAPABILITIES, [MS-SMB2] 2.2.3.1.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreauthIntegrity {
+    /// HashAlgorithms by preference, at least one; see [`Self::known`].
+    pub hash_algorithms: Vec<u16>,
+    /// Salt: random bytes, so that no two chains are alike.
+    pub salt: Bytes,
+}
+
+/// SMB2_ENCRYPTION_CAPABILITIES, [MS-SMB2] 2.2.3.1.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// Ciphers by preference, at least one; a response holds the one chosen, or 0 where none is
+    /// common ([MS-SMB2] 2.2.4.1.2).
+    pub ciphers: Vec<u16>,
+}
+
+/// SMB2_COMPRESSION_CAPABILITIES, [MS-SMB2] 2.2.3.1.3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compression {
+    /// Flags.
+    pub flags: CompressionFlags,
+    /// CompressionAlgorithms by preference, at least one.
+    pub algorithms: Vec<u16>,
+}
+
+/// SMB2_SIGNING_CAPABILITIES, [MS-SMB2] 2.2.3.1.7.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// SigningAlgorithms by preference, at least one; a response holds the one chosen.
+    pub algorithms: Vec<u16>,
+}
+
+/// SMB2_RDMA_TRANSFORM_CAPABILITIES, [MS-SMB2] 2.2.3.1.6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RdmaTransforms {
+    /// RDMATransformIds, at least one.
+    pub transforms: Vec<u16>,
+}
+
+/// SMB2_NETNAME_NEGOTIATE_CONTEXT_ID, [MS-SMB2] 2.2.3.1.4: the server name that the client asked
+/// for. Kept as received, since a server that does not use the name does not refuse an ill-formed
+/// one either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetName {
+    /// UTF-16LE without terminator.
+    pub raw: Bytes,
+}
+
+/// SMB2_POSIX_EXTENSIONS_AVAILABLE of the SMB3 POSIX extensions: the extensions that are offered,
+/// each named by 16 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posix {
+    /// Extension ids, 16 bytes each.
+    pub ids: Bytes,
+}
+
+/// One negotiate context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NegotiateContext {
+    /// [MS-SMB2] 2.2.3.1.1
+    PreauthIntegrity(PreauthIntegrity),
+    /// [MS-SMB2] 2.2.3.1.2
+    Encryption(Encryption),
+    /// [MS-SMB2] 2.2.3.1.3
+    Compression(Compression),
+    /// [MS-SMB2] 2.2.3.1.4
+    NetName(NetName),
+    /// [MS-SMB2] 2.2.3.1.5
+    Transport(TransportFlags),
+    /// [MS-SMB2] 2.2.3.1.6
+    RdmaTransforms(RdmaTransforms),
+    /// [MS-SMB2] 2.2.3.1.7
+    Signing(Signing),
+    /// SMB3 POSIX extensions
+    Posix(Posix),
+    /// A type that this crate does not know; servers ignore it ([MS-SMB2] 3.3.5.4).
+    Other {
+        /// ContextType.
+        context_type: u16,
+        /// Data.
+        data: Bytes,
+    },
+}
+
+impl PreauthIntegrity {
+    /// The algorithms offered that this crate knows.
+    pub fn known(&self) -> impl Iterator<Item = HashAlgorithm> + '_ {
+        known(&self.hash_algorithms, HashAlgorithm::from_code)
+    }
+
+    fn parse(data: &Bytes) -> Result<Self, ParseError> {
+        let mut f = Fields::new(data, "preauth integrity context");
+        let count = f.u16()?;
+        let salt_len = f.u16()?;
+        let hash_algorithms = ids(&mut f, count)?;
+        let salt = data.slice_ref(f.bytes(salt_len.into())?);
+        Ok(Self {
+            hash_algorithms,
+            salt,
+        })
+    }
+}
+
+impl Encryption {
+    /// The ciphers offered that this crate knows.
+    pub fn known(&self) -> impl Iterator<Item = CipherId> + '_ {
+        known(&self.ciphers, CipherId::from_code)
+    }
+}
+
+impl Compression {
+    /// The algorithms offered that this crate knows; `None` (no compression) is one of them.
+    pub fn known(&self) -> impl Iterator<Item = CompressionAlgorithm> + '_ {
+        known(&self.algorithms, CompressionAlgorithm::from_code)
+    }
+}
+
+impl Signing {
+    /// The algorithms offered that this crate knows.
+    pub fn known(&self) -> impl Iterator<Item = SigningAlgorithm> + '_ {
+        known(&self.algorithms, SigningAlgorithm::from_code)
+    }
+}
+
+impl RdmaTransforms {
+    /// The transforms offered that this crate knows.
+    pub fn known(&self) -> impl Iterator<Item = RdmaTransform> + '_ {
+        known(&self.transforms, RdmaTransform::from_code)
+    }
+}
+
+impl NetName {
+    /// The context that asks for the server `name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            raw: encode_utf16(name).into(),
+        }
+    }
+
+    /// The name.
+    ///
+    /// # Errors
+    /// [`ParseError::BadString`] if it is not well-formed UTF-16LE.
+    pub fn text(&self) -> Result<String, ParseError> {
+        decode_utf16(&self.raw, "netname context")
+    }
+}
+
+impl Posix {
+    /// The id of the SMB 3.1.1 POSIX extensions, version 1.
+    pub const VERSION_1: [u8; 16] = [
+        0x93, 0xad, 0x25, 0x50, 0x9c, 0xb4, 0x11, 0xe7, 0xb4, 0x23, 0x83, 0xde, 0x96, 0x8b, 0xcd,
+        0x7c,
+    ];
+
+    /// The context that offers version 1.
+    #[must_use]
+    pub fn version_1() -> Self {
+        Self {
+            ids: Bytes::from_static(&Self::VERSION_1),
+        }
+    }
+
+    /// Whether version 1 is among the extensions offered.
+    #[must_use]
+    pub fn has_version_1(&self) -> bool {
+        let (ids, _) = self.ids.as_chunks::<16>();
+        ids.contains(&Self::VERSION_1)
+    }
+}
+
+impl NegotiateContext {
+    /// ContextType.
+    #[must_use]
+    pub fn context_type(&self) -> u16 {
+        match self {
+            Self::PreauthIntegrity(_) => context_type::PREAUTH_INTEGRITY,
+            Self::Encryption(_) => context_type::ENCRYPTION,
+            Self::Compression(_) => context_type::COMPRESSION,
+            Self::NetName(_) => context_type::NETNAME,
+            Self::Transport(_) => context_type::TRANSPORT,
+            Self::RdmaTransforms(_) => context_type::RDMA_TRANSFORM,
+            Self::Signing(_) => context_type::SIGNING,
+            Self::Posix(_) => context_type::POSIX,
+            Self::Other { context_type, .. } => *context_type,
+        }
+    }
+
+    /// Reads the Data of a context of type `kind`. Bytes after what the type defines are ignored.
+    ///
+    /// # Errors
+    /// [`ParseError::Truncated`] if the data are shorter than they say, [`ParseError::BadValue`]
+    /// for a list of ids without an id.
+    pub fn parse(kind: u16, data: &Bytes) -> Result<Self, ParseError> {
+        Ok(match kind {
+            context_type::PREAUTH_INTEGRITY => {
+                Self::PreauthIntegrity(PreauthIntegrity::parse(data)?)
+            }
+            context_type::ENCRYPTION => {
+                let mut f = Fields::new(data, "encryption context");
+                let count = f.u16()?;
+                Self::Encryption(Encryption {
+                    ciphers: ids(&mut f, count)?,
+                })
+            }
+            context_type::COMPRESSION => {
+                let mut f = Fields::new(data, "compression context");
+                let count = f.u16()?;
+                f.skip(2)?;
+                Self::Compression(Compression {
+                    flags: CompressionFlags::from_bits_retain(f.u32()?),
+                    algorithms: ids(&mut f, count)?,
+                })
+            }
+            context_type::NETNAME => Self::NetName(NetName { raw: data.clone() }),
+            context_type::TRANSPORT => {
+                let bits = Fields::new(data, "transport context").u32()?;
+                Self::Transport(TransportFlags::from_bits_retain(bits))
+            }
+            context_type::RDMA_TRANSFORM => {
+                let mut f = Fields::new(data, "RDMA transform context");
+                let count = f.u16()?;
+                f.skip(6)?;
+                Self::RdmaTransforms(RdmaTransforms {
+                    transforms: ids(&mut f, count)?,
+                })
+            }
+            context_type::SIGNING => {
+                let mut f = Fields::new(data, "signing context");
+                let count = f.u16()?;
+                Self::Signing(Signing {
+                    algorithms: ids(&mut f, count)?,
+                })
+            }
+            context_type::POSIX => Self::Posix(Posix { ids: data.clone() }),
+            _ => Self::Other {
+                context_type: kind,
+                data: data.clone(),
+            },
+        })
+    }
+
+    /// Appends the context, padded in front to a multiple of 8 bytes from the writer's base.
+    pub fn encode(&self, w: &mut Writer) {
+        context_list::encode_one(w, self.context_type(), |w| self.encode_data(w));
+    }
+
+    fn encode_data(&self, w: &mut Writer) {
+        match self {
+            Self::PreauthIntegrity(c) => {
+                w.u16(len16(c.hash_algorithms.len()));
+                w.u16(len16(c.salt.len()));
+                encode_ids(w, &c.hash_algorithms);
+                w.bytes(&c.salt);
+            }
+            Self::Encryption(c) => {
+                w.u16(len16(c.ciphers.len()));
+                encode_ids(w, &c.ciphers);
+            }
+            Self::Compression(c) => {
+                w.u16(len16(c.algorithms.len()));
+                w.u16(0);
+                w.u32(c.flags.bits());
+                encode_ids(w, &c.algorithms);
+            }
+            Self::NetName(c) => w.bytes(&c.raw),
+            Self::Transport(flags) => w.u32(flags.bits()),
+            Self::RdmaTransforms(c) => {
+                w.u16(len16(c.transforms.len()));
+                w.u16(0);
+                w.u32(0);
+                encode_ids(w, &c.transforms);
+            }
+            Self::Signing(c) => {
+                w.u16(len16(c.algorithms.len()));
+                encode_ids(w, &c.algorithms);
+            }
+            Self::Posix(c) => w.bytes(&c.ids),
+            Self::Other { data, .. } => w.bytes(data),
+        }
+    }
+}
+
+/// Reads the `count` contexts at `offset` of a message. Duplicates are kept, in order.
+pub(super) fn parse_list(
+    element: &Bytes,
+    offset: u32,
+    count: u16,
+    fixed_end: usize,
+) -> Result<Vec<NegotiateContext>, ParseError> {
+    const WHAT: &str = "negotiate contexts";
+    if count != 0 && offset & 7 != 0 {
+        return Err(ParseError::Misaligned(WHAT));
+    }
+    let list = List {
+        offset,
+        count,
+        max: MAX_CONTEXTS,
+        fixed_end,
+    };
+    list.parse(element, WHAT)?
+        .iter()
+        .map(|(kind, data)| NegotiateContext::parse(*kind, data))
+        .collect()
+}
+
+/// Reads `count` ids; every context with a list of ids must have at least one.
+fn ids(f: &mut Fields<'_>, count: u16) -> Result<Vec<u16>, ParseError> {
+    if count == 0 {
+        return Err(ParseError::BadValue(f.what()));
+    }
+    let (pairs, _) = f.bytes(usize::from(count).saturating_mul(2))?.as_chunks();
+    Ok(pairs.iter().map(|p| u16::from_le_bytes(*p)).collect())
+}
+
+fn encode_ids(w: &mut Writer, ids: &[u16]) {
+    for id in ids {
+        w.u16(*id);
+    }
+}
+
+fn known<T>(ids: &[u16], from_code: fn(u16) -> Option<T>) -> impl Iterator<Item = T> + '_
+where
+    T: 'static,
+{
+    ids.iter().filter_map(move |id| from_code(*id))
+}

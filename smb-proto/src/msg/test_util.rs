@@ -1,0 +1,34 @@
+//! What the tests of all message bodies need.
+
+use bytes::Bytes;
+
+use crate::ParseError;
+use crate::header::HEADER_LEN;
+use crate::wire::Writer;
+
+/// A message element: 64 bytes in the place of the header, then the body that `encode` writes.
+pub(crate) fn element(encode: impl FnOnce(&mut Writer)) -> Bytes {
+    let mut w = Writer::new();
+    w.zeros(HEADER_LEN);
+    encode(&mut w);
+    w.into_inner().freeze()
+}
+
+/// A message element with this body.
+pub(crate) fn element_of(body: &[u8]) -> Bytes {
+    element(|w| w.bytes(body))
+}
+
+/// Parses every prefix of `element` (none may panic) and checks that all below `needed` bytes,
+/// the smallest that hold the whole structure, are refused.
+pub(crate) fn truncations<T>(
+    element: &Bytes,
+    needed: usize,
+    parse: impl Fn(&Bytes) -> Result<T, ParseError>,
+) {
+    for n in 0..element.len() {
+        let refused = parse(&element.slice(..n)).is_err();
+        assert!(refused || n >= needed, "accepted with only {n} bytes");
+    }
+    assert!(parse(element).is_ok());
+}

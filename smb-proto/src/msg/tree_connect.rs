@@ -1,0 +1,266 @@
+//! TREE_CONNECT, [MS-SMB2] 2.2.9 and 2.2.10.
+
+use bitflags::bitflags;
+use bytes::Bytes;
+
+use super::context_list::{self, List};
+use crate::ParseError;
+use crate::header::HEADER_LEN;
+use crate::wire::{Fields, Writer, decode_utf16, len16, len32, sub_slice};
+
+/// The most tree connect contexts that are read from one request; one type is defined.
+pub const MAX_CONTEXTS: u16 = 16;
+
+bitflags! {
+    /// Flags of the request, [MS-SMB2] 2.2.9. Reserved outside dialect 3.1.1.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct TreeConnectFlags: u16 {
+        /// SMB2_TREE_CONNECT_FLAG_CLUSTER_RECONNECT
+        const CLUSTER_RECONNECT = 0x0001;
+        /// SMB2_TREE_CONNECT_FLAG_REDIRECT_TO_OWNER: a share redirect is understood.
+        const REDIRECT_TO_OWNER = 0x0002;
+        /// SMB2_TREE_CONNECT_FLAG_EXTENSION_PRESENT: the buffer begins with an extension.
+        const EXTENSION_PRESENT = 0x0004;
+        /// Bits without a name are kept as received.
+        const _ = !0;
+    }
+}
+
+bitflags! {
+    /// ShareFlags of the response, [MS-SMB2] 2.2.10.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct ShareFlags: u32 {
+        /// SMB2_SHAREFLAG_DFS
+        const DFS = 0x0000_0001;
+        /// SMB2_SHAREFLAG_DFS_ROOT
+        const DFS_ROOT = 0x0000_0002;
+        /// SMB2_SHAREFLAG_AUTO_CACHING. The two bits of [`Self::CACHING_MASK`] are one value.
+        const AUTO_CACHING = 0x0000_0010;
+        /// SMB2_SHAREFLAG_VDO_CACHING
+        const VDO_CACHING = 0x0000_0020;
+        /// SMB2_SHAREFLAG_NO_CACHING
+        const NO_CACHING = 0x0000_0030;
+        /// Where the caching policy lies; zero is SMB2_SHAREFLAG_MANUAL_CACHING.
+        const CACHING_MASK = 0x0000_0030;
+        /// SMB2_SHAREFLAG_RESTRICT_EXCLUSIVE_OPENS
+        const RESTRICT_EXCLUSIVE_OPENS = 0x0000_0100;
+        /// SMB2_SHAREFLAG_FORCE_SHARED_DELETE
+        const FORCE_SHARED_DELETE = 0x0000_0200;
+        /// SMB2_SHAREFLAG_ALLOW_NAMESPACE_CACHING
+        const ALLOW_NAMESPACE_CACHING = 0x0000_0400;
+        /// SMB2_SHAREFLAG_ACCESS_BASED_DIRECTORY_ENUM
+        const ACCESS_BASED_DIRECTORY_ENUM = 0x0000_0800;
+        /// SMB2_SHAREFLAG_FORCE_LEVELII_OPLOCK
+        const FORCE_LEVELII_OPLOCK = 0x0000_1000;
+        /// SMB2_SHAREFLAG_ENABLE_HASH_V1
+        const ENABLE_HASH_V1 = 0x0000_2000;
+        /// SMB2_SHAREFLAG_ENABLE_HASH_V2
+        const ENABLE_HASH_V2 = 0x0000_4000;
+        /// SMB2_SHAREFLAG_ENCRYPT_DATA
+        const ENCRYPT_DATA = 0x0000_8000;
+        /// SMB2_SHAREFLAG_IDENTITY_REMOTING
+        const IDENTITY_REMOTING = 0x0004_0000;
+        /// SMB2_SHAREFLAG_COMPRESS_DATA
+        const COMPRESS_DATA = 0x0010_0000;
+        /// SMB2_SHAREFLAG_ISOLATED_TRANSPORT
+        const ISOLATED_TRANSPORT = 0x0020_0000;
+        /// Bits without a name are kept as received.
+        const _ = !0;
+    }
+}
+
+bitflags! {
+    /// Capabilities of the response, [MS-SMB2] 2.2.10.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct ShareCapabilities: u32 {
+        /// SMB2_SHARE_CAP_DFS
+        const DFS = 0x0000_0008;
+        /// SMB2_SHARE_CAP_CONTINUOUS_AVAILABILITY
+        const CONTINUOUS_AVAILABILITY = 0x0000_0010;
+        /// SMB2_SHARE_CAP_SCALEOUT
+        const SCALEOUT = 0x0000_0020;
+        /// SMB2_SHARE_CAP_CLUSTER
+        const CLUSTER = 0x0000_0040;
+        /// SMB2_SHARE_CAP_ASYMMETRIC
+        const ASYMMETRIC = 0x0000_0080;
+        /// SMB2_SHARE_CAP_REDIRECT_TO_OWNER
+        const REDIRECT_TO_OWNER = 0x0000_0100;
+        /// Bits without a name are kept as received.
+        const _ = !0;
+    }
+}
+
+/// ShareType of the response, [MS-SMB2] 2.2.10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ShareType(pub u8);
+
+impl ShareType {
+    /// SMB2_SHARE_TYPE_DISK
+    pub const DISK: Self = Self(0x01);
+    /// SMB2_SHARE_TYPE_PIPE
+    pub const PIPE: Self = Self(0x02);
+    /// SMB2_SHARE_TYPE_PRINT
+    pub const PRINT: Self = Self(0x03);
+}
+
+/// SMB2_TREE_CONNECT_CONTEXT, [MS-SMB2] 2.2.9.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeConnectContext {
+    /// ContextType, for instance [`Self::REMOTED_IDENTITY`].
+    pub context_type: u16,
+    /// Data.
+    pub data: Bytes,
+}
+
+impl TreeConnectContext {
+    /// SMB2_REMOTED_IDENTITY_TREE_CONNECT_CONTEXT_ID, [MS-SMB2] 2.2.9.2.1.
+    pub const REMOTED_IDENTITY: u16 = 0x0001;
+}
+
+/// TREE_CONNECT request, [MS-SMB2] 2.2.9.
+///
+/// Layout from the end of the header: StructureSize (2 bytes, 9), Flags (2), PathOffset (2),
+/// PathLength (2); then the path. With EXTENSION_PRESENT ([MS-SMB2] 2.2.9.1) there is before the
+/// path: TreeConnectContextOffset (4), TreeConnectContextCount (2), Reserved (10); and after it
+/// the contexts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Request {
+    /// Flags as received; without meaning before dialect 3.1.1.
+    pub flags: TreeConnectFlags,
+    /// The path, `\\server\share`, as received.
+    pub path: String,
+    /// Tree connect contexts of the extension.
+    pub contexts: Vec<TreeConnectContext>,
+}
+
+impl Request {
+    /// Length of the fixed part of the body.
+    const FIXED: usize = 8;
+    /// Length of the extension in front of the path.
+    const EXTENSION: usize = 16;
+
+    /// Reads the body of a message element that begins at its SMB2 header.
+    ///
+    /// The extension is read if its flag is set and PathOffset leaves room for it. A path that
+    /// begins where the extension should be is how a client of an older dialect writes it, for
+    /// which the flags are a reserved field to be ignored.
+    ///
+    /// TreeConnectContextOffset is taken to count from the SMB2 header, as all other offsets of
+    /// requests do; the specification says "the start of the SMB2 TREE_CONNECT request".
+    ///
+    /// # Errors
+    /// [`ParseError::Truncated`], [`ParseError::OutOfBounds`] for a path or context outside the
+    /// message, [`ParseError::BadString`] for a path that is not UTF-16LE,
+    /// [`ParseError::TooMany`] above [`MAX_CONTEXTS`].
+    pub fn parse(element: &Bytes) -> Result<Self, ParseError> {
+        const WHAT: &str = "TREE_CONNECT request";
+        let mut f = Fields::at(element, HEADER_LEN, WHAT)?;
+        f.structure_size(9)?;
+        let flags = TreeConnectFlags::from_bits_retain(f.u16()?);
+        let offset = usize::from(f.u16()?);
+        let len = usize::from(f.u16()?);
+        let fixed_end = f.position();
+        let path = sub_slice(element, offset, len, fixed_end, WHAT)?;
+        let path = decode_utf16(path, WHAT)?;
+        let extension_end = fixed_end.saturating_add(Self::EXTENSION);
+        let contexts =
+            if flags.contains(TreeConnectFlags::EXTENSION_PRESENT) && offset >= extension_end {
+                let list = List {
+                    offset: f.u32()?,
+                    count: f.u16()?,
+                    max: MAX_CONTEXTS,
+                    fixed_end: extension_end,
+                };
+                f.skip(10)?;
+                list.parse(element, "tree connect contexts")?
+            } else {
+                Vec::new()
+            };
+        let contexts = contexts
+            .into_iter()
+            .map(|(context_type, data)| TreeConnectContext { context_type, data })
+            .collect();
+        Ok(Self {
+            flags,
+            path,
+            contexts,
+        })
+    }
+
+    /// Appends the body. With contexts the flag EXTENSION_PRESENT is set.
+    pub fn encode(&self, w: &mut Writer) {
+        let mut flags = self.flags;
+        if !self.contexts.is_empty() {
+            flags |= TreeConnectFlags::EXTENSION_PRESENT;
+        }
+        let extended = flags.contains(TreeConnectFlags::EXTENSION_PRESENT);
+        let start = w.position();
+        let extension = start.saturating_add(Self::FIXED);
+        let path = if extended {
+            extension.saturating_add(Self::EXTENSION)
+        } else {
+            extension
+        };
+        w.u16(9);
+        w.u16(flags.bits());
+        w.u16(len16(path));
+        w.u16(0);
+        w.zeros(path.saturating_sub(extension));
+        w.utf16(&self.path);
+        let path_len = len16(w.position().saturating_sub(path));
+        w.patch_u16(start.saturating_add(6), path_len);
+        if !self.contexts.is_empty() {
+            w.align(8);
+            w.patch_u32(extension, len32(w.position()));
+            w.patch_u16(extension.saturating_add(4), len16(self.contexts.len()));
+            for context in &self.contexts {
+                context_list::encode_one(w, context.context_type, |w| w.bytes(&context.data));
+            }
+        }
+    }
+}
+
+/// TREE_CONNECT response, [MS-SMB2] 2.2.10.
+///
+/// Layout from the end of the header: StructureSize (2 bytes, 16), ShareType (1), Reserved (1),
+/// ShareFlags (4), Capabilities (4), MaximalAccess (4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Response {
+    /// ShareType.
+    pub share_type: ShareType,
+    /// ShareFlags.
+    pub share_flags: ShareFlags,
+    /// Capabilities.
+    pub capabilities: ShareCapabilities,
+    /// MaximalAccess: an access mask ([MS-SMB2] 2.2.13.1) of what the user may do on the share.
+    pub maximal_access: u32,
+}
+
+impl Response {
+    /// Reads the body of a message element that begins at its SMB2 header.
+    ///
+    /// # Errors
+    /// [`ParseError::Truncated`], and [`ParseError::BadStructure`] for another StructureSize.
+    pub fn parse(element: &Bytes) -> Result<Self, ParseError> {
+        let mut f = Fields::at(element, HEADER_LEN, "TREE_CONNECT response")?;
+        f.structure_size(16)?;
+        let share_type = ShareType(f.u8()?);
+        f.skip(1)?;
+        Ok(Self {
+            share_type,
+            share_flags: ShareFlags::from_bits_retain(f.u32()?),
+            capabilities: ShareCapabilities::from_bits_retain(f.u32()?),
+            maximal_access: f.u32()?,
+        })
+    }
+
+    /// Appends the body.
+    pub fn encode(&self, w: &mut Writer) {
+        w.u16(16);
+        w.u8(self.share_type.0);
+        w.u8(0);
+        w.u32(self.share_flags.bits());
+        w.u32(self.capabilities.bits());
+        w.u32(self.maximal_access);
+    }
+}
