@@ -27,6 +27,8 @@
 )]
 
 mod error;
+#[cfg(test)]
+mod testing;
 
 pub mod command;
 pub mod create_ctx;
