@@ -1,11 +1,11 @@
 //! Direct-TCP framing, [MS-SMB2] 2.1: a zero byte, the length of the message as 24 bits in network
 //! order, the message.
 //!
-//! The same four bytes serve NetBIOS over TCP ([RFC1002] 4.3), whose first byte is a packet type
+//! The same four bytes serve NetBIOS over TCP (RFC 1002, 4.3), whose first byte is a packet type
 //! and zero for a session message. The other packet types are cut as well, so that a keep-alive
 //! can be ignored and a session request on port 139 answered.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use thiserror::Error;
 
 /// Length of the prefix in bytes.
@@ -14,10 +14,10 @@ pub const PREFIX_LEN: usize = 4;
 /// The longest message that a prefix can announce, in bytes.
 pub const MAX_MESSAGE_LEN: usize = 0x00ff_ffff;
 
-/// The longest NetBIOS packet other than a message: [RFC1002] 4.3.1 has 17 bits of length.
+/// The longest NetBIOS packet other than a message: RFC 1002, 4.3.1 has 17 bits of length.
 const MAX_NETBIOS_LEN: usize = 0x0001_ffff;
 
-/// Packet types of NetBIOS sessions other than the session message, [RFC1002] 4.3.1.
+/// Packet types of NetBIOS sessions other than the session message, RFC 1002, 4.3.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum NetBiosType {
@@ -89,8 +89,11 @@ pub fn encode_prefix(len: usize) -> Option<[u8; PREFIX_LEN]> {
     }
 }
 
-/// Cuts a byte stream into frames. Bytes are copied only when a frame arrives in buffers of
-/// different allocations; a caller that reads into what [`Self::spare`] gives has none copied.
+/// Cuts a byte stream into frames.
+///
+/// A frame is a slice of the buffer that was fed. Bytes are copied only where a frame began in one
+/// allocation and goes on in another. A caller that reads into one large `BytesMut` and feeds what
+/// it read with `split`, with room left for [`Self::missing`] bytes, has none copied.
 #[derive(Debug)]
 pub struct Deframer {
     buf: BytesMut,
@@ -122,13 +125,6 @@ impl Deframer {
         } else {
             self.buf.unsplit(bytes);
         }
-    }
-
-    /// Room of at least `len` bytes behind what is held, to read from a socket into; bytes that
-    /// the caller puts there are fed.
-    pub fn spare(&mut self, len: usize) -> impl BufMut + '_ {
-        self.buf.reserve(len);
-        (&mut self.buf).limit(len)
     }
 
     /// The next complete frame, `None` if more bytes are needed for it.
@@ -233,17 +229,30 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_read_in_pieces_into_spare_room() {
+    fn a_frame_read_in_pieces_of_one_buffer_is_not_copied() {
         let mut d = Deframer::new(100);
-        d.spare(16).put_slice(b"\0\0\0");
-        assert_eq!((d.next_frame(), d.missing()), (Ok(None), 1));
-        d.spare(16).put_slice(b"\x04ab");
-        assert_eq!((d.next_frame(), d.missing()), (Ok(None), 2));
-        d.spare(16).put_slice(b"cd\0");
-        assert_eq!(d.missing(), 0);
-        assert_eq!(d.next_frame(), Ok(Some(message(b"abcd"))));
-        assert_eq!((d.next_frame(), d.missing()), (Ok(None), 3));
-        assert_eq!(d.spare(7).remaining_mut(), 7);
+        let mut room = BytesMut::with_capacity(64);
+        let place = room.as_ptr();
+        let mut read = |d: &mut Deframer, bytes: &[u8]| {
+            room.extend_from_slice(bytes);
+            d.feed(room.split());
+            d.next_frame()
+        };
+        assert_eq!((read(&mut d, b"\0\0\0"), d.missing()), (Ok(None), 1));
+        assert_eq!((read(&mut d, b"\x04ab"), d.missing()), (Ok(None), 2));
+        let Ok(Some(Frame::Message(first))) = read(&mut d, b"cd\0") else {
+            panic!("no message");
+        };
+        assert_eq!(&first[..], b"abcd");
+        assert_eq!(first.as_ptr(), place.wrapping_add(4));
+        assert_eq!((d.missing(), d.buffered()), (3, 1));
+        let Ok(Some(Frame::Message(second))) = read(&mut d, b"\0\0\x01x") else {
+            panic!("no message");
+        };
+        assert_eq!(
+            (&second[..], second.as_ptr()),
+            (&b"x"[..], place.wrapping_add(12))
+        );
     }
 
     #[test]

@@ -127,3 +127,95 @@ impl NegotiateRequest {
         self.dialects.iter().any(|d| d == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request(dialects: &[&'static [u8]]) -> NegotiateRequest {
+        NegotiateRequest {
+            dialects: dialects.iter().map(|d| Bytes::from_static(d)).collect(),
+        }
+    }
+
+    fn encoded(r: &NegotiateRequest) -> Bytes {
+        let mut w = Writer::new();
+        r.encode(&mut w);
+        w.into_inner().freeze()
+    }
+
+    #[test]
+    fn layout_and_offers() {
+        let r = request(&[b"NT LM 0.12", DIALECT_SMB_2_002, DIALECT_SMB_2_WILDCARD]);
+        let raw = encoded(&r);
+        assert_eq!(raw[..9], *b"\xffSMBr\0\0\0\0");
+        assert_eq!(
+            raw[32..],
+            *b"\0\x22\0\x02NT LM 0.12\0\x02SMB 2.002\0\x02SMB 2.???\0"
+        );
+        assert!(is_smb1(&raw) && is_negotiate(&raw));
+        let read = NegotiateRequest::parse(&raw).unwrap();
+        assert!(read.offers_smb2_002() && read.offers_smb2_wildcard());
+        assert_eq!(read, r);
+        assert_eq!(read.dialects[0].as_ptr(), raw[36..].as_ptr());
+
+        let old = request(&[b"NT LM 0.12", b"SMB 2.00", b"smb 2.???"]);
+        assert!(!old.offers_smb2_002() && !old.offers_smb2_wildcard());
+    }
+
+    #[test]
+    fn other_messages_are_not_negotiates() {
+        let raw = encoded(&request(&[DIALECT_SMB_2_002]));
+        for (at, value) in [(0, 0xfe), (4, 0x73), (32, 1)] {
+            let mut other = raw.to_vec();
+            other[at] = value;
+            let refused = NegotiateRequest::parse(&other.into());
+            assert!(matches!(refused, Err(ParseError::BadStructure(_))), "{at}");
+        }
+        assert!(!is_negotiate(b"\xffSMB") && is_smb1(b"\xffSMB") && !is_smb1(b"\xfeSMB"));
+        for (at, value) in [(35, 3), (45, 1)] {
+            let mut other = raw.to_vec();
+            assert_eq!(other[at], if at == 35 { DIALECT_FORMAT } else { 0 });
+            other[at] = value;
+            let refused = NegotiateRequest::parse(&other.into());
+            assert!(matches!(refused, Err(ParseError::BadValue(_))), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_dialects_is_bounded() {
+        let most = request(&[b"x".as_slice(); MAX_DIALECTS]);
+        assert_eq!(NegotiateRequest::parse(&encoded(&most)), Ok(most));
+        let over = NegotiateRequest::parse(&encoded(&request(&[b"".as_slice(); MAX_DIALECTS + 1])));
+        assert!(matches!(over, Err(ParseError::TooMany(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip_and_truncation(
+            dialects in vec(vec(1u8.., 0..12).prop_map(Bytes::from), 0..8),
+            junk in vec(any::<u8>(), 0..8),
+        ) {
+            let r = NegotiateRequest { dialects };
+            let raw = encoded(&r);
+            for n in 0..raw.len() {
+                prop_assert!(NegotiateRequest::parse(&raw.slice(..n)).is_err());
+            }
+            let longer = [&raw[..], &junk].concat();
+            prop_assert_eq!(NegotiateRequest::parse(&longer.into()), Ok(r));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(data in vec(0u8..4, 0..80)) {
+            let mut raw = encoded(&NegotiateRequest::default()).to_vec();
+            raw[33] = u8::try_from(data.len()).unwrap();
+            raw.extend_from_slice(&data);
+            if let Ok(r) = NegotiateRequest::parse(&raw.into()) {
+                prop_assert_eq!(NegotiateRequest::parse(&encoded(&r)), Ok(r));
+            }
+        }
+    }
+}

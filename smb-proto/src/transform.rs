@@ -282,3 +282,125 @@ fn protocol_id(f: &mut Fields<'_>, expected: [u8; 4]) -> Result<(), ParseError> 
         Err(ParseError::BadStructure(f.what()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(encode: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        let mut w = Writer::new();
+        encode(&mut w);
+        w.written().to_vec()
+    }
+
+    #[test]
+    fn transform_header_layout() {
+        let header = TransformHeader {
+            signature: [1; 16],
+            nonce: [2; 16],
+            original_message_size: 0x0304_0506,
+            flags: TransformHeader::ENCRYPTED,
+            session_id: SessionId(0x0708_090a_0b0c_0d0e),
+        };
+        let raw = written(|w| header.encode(w));
+        assert_eq!(raw.len(), TRANSFORM_HEADER_LEN);
+        assert_eq!(raw[..4], *b"\xfdSMB");
+        assert_eq!(raw[4..20], [1; 16]);
+        let tail = [6, 5, 4, 3, 0, 0, 1, 0, 14, 13, 12, 11, 10, 9, 8, 7];
+        assert_eq!(aad(&raw).unwrap(), [&[2; 16][..], &tail].concat());
+        assert_eq!(aad(&raw[..51]), None);
+        let mut other = raw;
+        other[0] = 0xfe;
+        let refused = TransformHeader::parse(&other);
+        assert_eq!(refused, Err(ParseError::BadStructure("transform header")));
+    }
+
+    #[test]
+    fn compression_header_layouts() {
+        let unchained = CompressionHeader::Unchained(UnchainedHeader {
+            original_size: 0x1000,
+            algorithm: CompressionAlgorithm::Lz77.into(),
+            offset: 0x50,
+        });
+        let raw = written(|w| unchained.encode(w));
+        assert_eq!(raw, b"\xfcSMB\0\x10\0\0\x02\0\0\0\x50\0\0\0");
+        assert_eq!(CompressionHeader::parse(&raw), Ok(unchained));
+        for n in 0..raw.len() {
+            assert!(CompressionHeader::parse(&raw[..n]).is_err());
+        }
+
+        let chained = CompressionHeader::Chained { original_size: 9 };
+        let payload = PayloadHeader {
+            algorithm: CompressionAlgorithm::Lz77Huffman.into(),
+            flags: CompressionHeader::FLAG_CHAINED,
+            payload_len: 6,
+            original_size: Some(9),
+        };
+        let raw = written(|w| {
+            chained.encode(w);
+            payload.encode(w);
+        });
+        assert_eq!(raw, b"\xfcSMB\x09\0\0\0\x03\0\x01\0\x0a\0\0\0\x09\0\0\0");
+        assert_eq!(CompressionHeader::parse(&raw), Ok(chained));
+        assert_eq!(CompressionHeader::parse(&raw[..12]), Ok(chained));
+        assert!(CompressionHeader::parse(&raw[..11]).is_err());
+        let payload_bytes = &raw[CompressionHeader::CHAINED_LEN..];
+        assert_eq!(PayloadHeader::parse(payload_bytes), Ok(payload));
+        assert_eq!(payload.encoded_len(), payload_bytes.len());
+    }
+
+    #[test]
+    fn compression_headers_refuse_what_they_cannot_mean() {
+        let flags = CompressionHeader::parse(b"\xfcSMB\0\x10\0\0\x02\0\x02\0\x50\0\0\0");
+        assert!(matches!(flags, Err(ParseError::BadValue(_))));
+        let id = CompressionHeader::parse(b"\xfdSMB\0\x10\0\0\x02\0\0\0\x50\0\0\0");
+        assert!(matches!(id, Err(ParseError::BadStructure(_))));
+        let short = PayloadHeader::parse(&[2, 0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(matches!(short, Err(ParseError::BadValue(_))));
+        let unknown = PayloadHeader::parse(&[9, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(matches!(unknown, Err(ParseError::BadValue(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn transform_round_trip(bytes in any::<[u8; 48]>()) {
+            let mut raw = TRANSFORM_PROTOCOL_ID.to_vec();
+            raw.extend_from_slice(&bytes);
+            raw[40..42].fill(0);
+            let header = TransformHeader::parse(&raw).unwrap();
+            prop_assert_eq!(written(|w| header.encode(w)), &raw[..]);
+            for n in 0..raw.len() {
+                prop_assert!(TransformHeader::parse(&raw[..n]).is_err());
+            }
+        }
+
+        #[test]
+        fn payload_round_trip(algorithm in 0u16..7, rest in any::<[u8; 10]>()) {
+            let mut raw = algorithm.to_le_bytes().to_vec();
+            raw.extend_from_slice(&rest);
+            if let Ok(header) = PayloadHeader::parse(&raw) {
+                let known = CompressionAlgorithm::from_code(algorithm).unwrap();
+                let with_size = PayloadHeader::has_original_size(known);
+                prop_assert_eq!(header.original_size.is_some(), with_size);
+                let len = header.encoded_len();
+                prop_assert_eq!(written(|w| header.encode(w)), &raw[..len]);
+                for n in 0..len {
+                    prop_assert!(PayloadHeader::parse(&raw[..n]).is_err());
+                }
+            }
+        }
+
+        #[test]
+        fn pattern_round_trip((pattern, repetitions) in any::<(u8, u32)>()) {
+            let p = PatternV1 { pattern, repetitions };
+            let raw = written(|w| p.encode(w));
+            prop_assert_eq!(PatternV1::parse(&raw), Ok(p));
+            prop_assert_eq!(raw.len(), PatternV1::LEN);
+            for n in 0..raw.len() {
+                prop_assert!(PatternV1::parse(&raw[..n]).is_err());
+            }
+        }
+    }
+}

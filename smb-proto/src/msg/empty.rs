@@ -33,8 +33,8 @@ macro_rules! empty_body {
             /// Reads the body of a message element that begins at its SMB2 header.
             ///
             /// # Errors
-            /// [`ParseError::Truncated`] and, for another StructureSize,
-            /// [`ParseError::BadStructure`].
+            /// [`Truncated`](crate::ParseError::Truncated) and, for another StructureSize,
+            /// [`BadStructure`](crate::ParseError::BadStructure).
             pub fn parse(element: &bytes::Bytes) -> Result<Self, crate::ParseError> {
                 crate::msg::empty::parse(element, $what).map(|()| Self)
             }

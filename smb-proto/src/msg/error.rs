@@ -378,3 +378,177 @@ impl ShareRedirect {
         w.patch_u32(at(12), len32(name_len));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::test_util::{element, element_of, hex, truncations};
+    use super::*;
+
+    #[test]
+    fn no_data_is_one_zero_byte() {
+        let e = element(|w| Response::empty().encode(w));
+        assert_eq!(e[64..], [9, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(Response::parse(&e), Ok(Response::empty()));
+        assert_eq!(Response::parse(&e.slice(..72)), Ok(Response::empty()));
+        truncations(&e, 72, Response::parse);
+        let long = Response::parse(&element_of(&[9, 0, 0, 0, 2, 0, 0, 0, 0]));
+        assert!(matches!(long, Err(ParseError::OutOfBounds(_))));
+        let size = Response::parse(&element_of(&[8, 0, 0, 0, 0, 0, 0, 0, 0]));
+        assert!(matches!(size, Err(ParseError::BadStructure(_))));
+    }
+
+    #[test]
+    fn only_311_puts_data_into_a_context() {
+        for dialect in Dialect::ALL {
+            let r = Response::buffer_too_small(0x102, dialect);
+            let e = element(|w| r.encode(w));
+            let expected = match dialect {
+                Dialect::Smb311 => "0900 01 00 0c000000 04000000 00000000 02010000",
+                _ => "0900 00 00 04000000 02010000",
+            };
+            assert_eq!(&e[64..], hex(expected), "{dialect}");
+            assert_eq!(Response::parse(&e).unwrap().required_length(), Some(0x102));
+        }
+        assert_eq!(Response::empty().required_length(), None);
+        let redirect = Response {
+            data: ErrorData::Contexts(vec![ErrorContext {
+                error_id: ErrorContext::SHARE_REDIRECT,
+                data: Bytes::from_static(&[1, 0, 0, 0]),
+            }]),
+        };
+        assert_eq!(redirect.required_length(), None);
+    }
+
+    #[test]
+    fn symbolic_link_layout() {
+        // Of the requested path the four bytes of `\x` follow the link.
+        let link = SymbolicLink {
+            unparsed_path_length: 4,
+            substitute_name: "tt".to_owned(),
+            print_name: "p".to_owned(),
+            flags: SymlinkFlags::RELATIVE,
+        };
+        let r = Response::stopped_on_symlink(&link, Dialect::Smb302);
+        let expected =
+            hex("1e000000 53594d4c 0c0000a0 1200 0400 0000 0400 0400 0200 01000000 7400 7400 7000");
+        assert_eq!(r.status_data().unwrap(), &expected);
+        assert_eq!(SymbolicLink::parse(&expected), Ok(link.clone()));
+        let mut other = expected.clone();
+        other[4] = 0;
+        let refused = SymbolicLink::parse(&other);
+        assert!(matches!(refused, Err(ParseError::BadStructure(_))));
+        // In 3.1.1 the same bytes follow the eight of a context.
+        let r = Response::stopped_on_symlink(&link, Dialect::Smb311);
+        assert_eq!(r.status_data().unwrap(), &expected);
+    }
+
+    #[test]
+    fn share_redirect_layout() {
+        let redirect = ShareRedirect {
+            addresses: vec![MoveAddress::V4([192, 0, 2, 1])],
+            resource_name: "s".to_owned(),
+        };
+        let mut w = Writer::new();
+        redirect.encode(&mut w);
+        let expected = hex("30000000 03000000 30000000 02000000 0000 0000 01000000
+             01000000 00000000 c0000201 000000000000000000000000 7300");
+        assert_eq!(w.written(), expected);
+        for (at, error) in [
+            (0, ParseError::BadStructure(ShareRedirect::WHAT)),
+            (4, ParseError::BadValue(ShareRedirect::WHAT)),
+            (8, ParseError::OutOfBounds(ShareRedirect::WHAT)),
+            (20, ParseError::TooMany(ShareRedirect::WHAT)),
+            (24, ParseError::BadValue(ShareRedirect::WHAT)),
+        ] {
+            let mut other = expected.clone();
+            other[at] = 0x41;
+            assert_eq!(ShareRedirect::parse(&other), Err(error));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_round_trip(data in vec(any::<u8>(), 0..40)) {
+            let needed = 72 + data.len();
+            let r = Response { data: ErrorData::Plain(data.into()) };
+            let e = element(|w| r.encode(w));
+            prop_assert_eq!(Response::parse(&e), Ok(r));
+            truncations(&e, needed, Response::parse);
+        }
+
+        #[test]
+        fn contexts_round_trip(
+            contexts in vec((any::<u32>(), vec(any::<u8>(), 0..20)), 1..5),
+        ) {
+            let contexts = contexts
+                .into_iter()
+                .map(|(error_id, data)| ErrorContext { error_id, data: data.into() })
+                .collect();
+            let r = Response { data: ErrorData::Contexts(contexts) };
+            let e = element(|w| r.encode(w));
+            prop_assert_eq!(Response::parse(&e), Ok(r));
+            truncations(&e, e.len(), Response::parse);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(
+            count in 0u8..5,
+            len in 0u8..60,
+            data in vec(prop_oneof![Just(0), any::<u8>()], 0..60),
+        ) {
+            let mut body = vec![9, 0, count, 0, len, 0, 0, 0];
+            body.extend_from_slice(&data);
+            if let Ok(r) = Response::parse(&element_of(&body)) {
+                let e = element(|w| r.encode(w));
+                prop_assert_eq!(Response::parse(&e), Ok(r));
+            }
+            let _ = SymbolicLink::parse(&data);
+            let _ = ShareRedirect::parse(&data);
+        }
+
+        #[test]
+        fn symbolic_link_round_trip(
+            (unparsed, flags) in any::<(u16, u32)>(),
+            substitute in ".{0,12}",
+            print in ".{0,12}",
+        ) {
+            let link = SymbolicLink {
+                unparsed_path_length: unparsed,
+                substitute_name: substitute,
+                print_name: print,
+                flags: SymlinkFlags::from_bits_retain(flags),
+            };
+            let mut w = Writer::new();
+            link.encode(&mut w);
+            let raw = w.written();
+            prop_assert_eq!(SymbolicLink::parse(raw), Ok(link));
+            for n in 0..raw.len() {
+                prop_assert!(SymbolicLink::parse(&raw[..n]).is_err());
+            }
+        }
+
+        #[test]
+        fn share_redirect_round_trip(
+            addresses in vec(
+                prop_oneof![
+                    any::<[u8; 4]>().prop_map(MoveAddress::V4),
+                    any::<[u8; 16]>().prop_map(MoveAddress::V6),
+                ],
+                0..4,
+            ),
+            resource_name in ".{0,12}",
+        ) {
+            let redirect = ShareRedirect { addresses, resource_name };
+            let mut w = Writer::new();
+            redirect.encode(&mut w);
+            let raw = w.written();
+            prop_assert_eq!(ShareRedirect::parse(raw), Ok(redirect));
+            for n in 0..raw.len() {
+                prop_assert!(ShareRedirect::parse(&raw[..n]).is_err());
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ pub mod session_setup;
 pub mod tree_connect;
 pub mod tree_disconnect;
 
+mod algorithm;
 mod context_list;
 mod empty;
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! Negotiate contexts of dialect 3.1.1, [MS-SMB2] 2.2.3.1 (request) and 2.2.4.1 (response), and
-//! the algorithm ids that they carry.
+//! Negotiate contexts of dialect 3.1.1, [MS-SMB2] 2.2.3.1 (request) and 2.2.4.1 (response).
 //!
 //! A context that lists ids keeps them as raw numbers, since a peer may offer ids that this crate
 //! does not know; `known` gives those that it does, in the order of the sender's preference.
@@ -7,6 +6,9 @@
 use bitflags::bitflags;
 use bytes::Bytes;
 
+pub use super::algorithm::{
+    CipherId, CompressionAlgorithm, HashAlgorithm, RdmaTransform, SigningAlgorithm,
+};
 use super::context_list::{self, List};
 use crate::ParseError;
 use crate::wire::{Fields, Writer, decode_utf16, encode_utf16, len16};
@@ -33,96 +35,6 @@ pub mod context_type {
     /// SMB2_POSIX_EXTENSIONS_AVAILABLE of the SMB3 POSIX extensions; [MS-SMB2] reserves the
     /// number.
     pub const POSIX: u16 = 0x0100;
-}
-
-macro_rules! algorithm {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $var:ident = $code:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u16)]
-        pub enum $name { $($(#[$vdoc])* $var = $code,)* }
-
-        impl $name {
-            /// All of them in the order of their ids.
-            pub const ALL: &[Self] = &[$(Self::$var,)*];
-
-            /// The algorithm of an id, `None` for an id that this crate does not know.
-            #[must_use]
-            pub fn from_code(code: u16) -> Option<Self> {
-                match code { $($code => Some(Self::$var),)* _ => None }
-            }
-        }
-
-        impl From<$name> for u16 {
-            fn from(a: $name) -> Self {
-                a as Self
-            }
-        }
-    };
-}
-
-algorithm! {
-    /// Hash of the preauthentication integrity chain, [MS-SMB2] 2.2.3.1.1.
-    HashAlgorithm {
-        /// SHA-512
-        Sha512 = 0x0001,
-    }
-}
-
-algorithm! {
-    /// Cipher, [MS-SMB2] 2.2.3.1.2.
-    CipherId {
-        /// AES-128-CCM
-        Aes128Ccm = 0x0001,
-        /// AES-128-GCM
-        Aes128Gcm = 0x0002,
-        /// AES-256-CCM
-        Aes256Ccm = 0x0003,
-        /// AES-256-GCM
-        Aes256Gcm = 0x0004,
-    }
-}
-
-algorithm! {
-    /// Compression algorithm, [MS-SMB2] 2.2.3.1.3.
-    CompressionAlgorithm {
-        /// NONE: no compression.
-        None = 0x0000,
-        /// LZNT1, [MS-XCA].
-        Lznt1 = 0x0001,
-        /// LZ77, [MS-XCA].
-        Lz77 = 0x0002,
-        /// LZ77+Huffman, [MS-XCA].
-        Lz77Huffman = 0x0003,
-        /// Pattern_V1: one byte repeated; only in chained compression.
-        PatternV1 = 0x0004,
-        /// LZ4
-        Lz4 = 0x0005,
-    }
-}
-
-algorithm! {
-    /// Signing algorithm, [MS-SMB2] 2.2.3.1.7.
-    SigningAlgorithm {
-        /// HMAC-SHA256
-        HmacSha256 = 0x0000,
-        /// AES-CMAC
-        AesCmac = 0x0001,
-        /// AES-GMAC
-        AesGmac = 0x0002,
-    }
-}
-
-algorithm! {
-    /// RDMA transform, [MS-SMB2] 2.2.3.1.6.
-    RdmaTransform {
-        /// SMB2_RDMA_TRANSFORM_NONE
-        None = 0x0000,
-        /// SMB2_RDMA_TRANSFORM_ENCRYPTION
-        Encryption = 0x0001,
-        /// SMB2_RDMA_TRANSFORM_SIGNING
-        Signing = 0x0002,
-    }
 }
 
 bitflags! {
@@ -476,4 +388,139 @@ where
     T: 'static,
 {
     ids.iter().filter_map(move |id| from_code(*id))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id_list() -> impl Strategy<Value = Vec<u16>> {
+        vec(any::<u16>(), 1..6)
+    }
+
+    fn payload() -> impl Strategy<Value = Bytes> {
+        vec(any::<u8>(), 0..20).prop_map(Bytes::from)
+    }
+
+    /// Any context, of a known type or not.
+    pub(crate) fn any_context() -> impl Strategy<Value = NegotiateContext> {
+        prop_oneof![
+            (id_list(), payload()).prop_map(|(hash_algorithms, salt)| {
+                NegotiateContext::PreauthIntegrity(PreauthIntegrity {
+                    hash_algorithms,
+                    salt,
+                })
+            }),
+            id_list().prop_map(|ciphers| NegotiateContext::Encryption(Encryption { ciphers })),
+            (any::<u32>(), id_list()).prop_map(|(flags, algorithms)| {
+                NegotiateContext::Compression(Compression {
+                    flags: CompressionFlags::from_bits_retain(flags),
+                    algorithms,
+                })
+            }),
+            payload().prop_map(|raw| NegotiateContext::NetName(NetName { raw })),
+            any::<u32>()
+                .prop_map(|f| NegotiateContext::Transport(TransportFlags::from_bits_retain(f))),
+            id_list().prop_map(|transforms| {
+                NegotiateContext::RdmaTransforms(RdmaTransforms { transforms })
+            }),
+            id_list().prop_map(|algorithms| NegotiateContext::Signing(Signing { algorithms })),
+            payload().prop_map(|ids| NegotiateContext::Posix(Posix { ids })),
+            (0x0101..=u16::MAX, payload())
+                .prop_map(|(context_type, data)| NegotiateContext::Other { context_type, data }),
+        ]
+    }
+
+    fn data_of(context: &NegotiateContext) -> Bytes {
+        let mut w = Writer::new();
+        context.encode_data(&mut w);
+        w.into_inner().freeze()
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip_and_truncation(context in any_context(), junk in payload()) {
+            let data = data_of(&context);
+            let kind = context.context_type();
+            prop_assert_eq!(NegotiateContext::parse(kind, &data), Ok(context.clone()));
+            let opaque = matches!(
+                context,
+                NegotiateContext::NetName(_)
+                    | NegotiateContext::Posix(_)
+                    | NegotiateContext::Other { .. }
+            );
+            for n in 0..data.len() {
+                let read = NegotiateContext::parse(kind, &data.slice(..n));
+                prop_assert_eq!(read.is_ok(), opaque);
+            }
+            if !opaque {
+                let mut longer = data.to_vec();
+                longer.extend_from_slice(&junk);
+                prop_assert_eq!(NegotiateContext::parse(kind, &longer.into()), Ok(context));
+            }
+        }
+
+        #[test]
+        fn any_data_are_survived(kind in 0u16..0x0102, data in payload()) {
+            if let Ok(context) = NegotiateContext::parse(kind, &data) {
+                let again = NegotiateContext::parse(kind, &data_of(&context));
+                prop_assert_eq!(again, Ok(context));
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_ids_must_not_be_empty() {
+        for (kind, len) in [
+            (context_type::PREAUTH_INTEGRITY, 4),
+            (context_type::ENCRYPTION, 2),
+            (context_type::COMPRESSION, 8),
+            (context_type::RDMA_TRANSFORM, 8),
+            (context_type::SIGNING, 2),
+        ] {
+            let read = NegotiateContext::parse(kind, &vec![0; len].into());
+            assert!(matches!(read, Err(ParseError::BadValue(_))), "{kind:#x}");
+        }
+    }
+
+    #[test]
+    fn ids_unknown_here_are_kept_but_not_known() {
+        let c = Encryption {
+            ciphers: vec![9, 4, 0, 2],
+        };
+        let known: Vec<_> = c.known().collect();
+        assert_eq!(known, [CipherId::Aes256Gcm, CipherId::Aes128Gcm]);
+        let c = Compression {
+            flags: CompressionFlags::CHAINED,
+            algorithms: vec![4, 0],
+        };
+        let known: Vec<_> = c.known().collect();
+        assert_eq!(
+            known,
+            [CompressionAlgorithm::PatternV1, CompressionAlgorithm::None]
+        );
+    }
+
+    #[test]
+    fn names_and_posix_extensions() {
+        let name = NetName::new("Größe");
+        assert_eq!(name.text().as_deref(), Ok("Größe"));
+        let odd = NetName {
+            raw: Bytes::from_static(b"a"),
+        };
+        assert!(matches!(odd.text(), Err(ParseError::BadString(_))));
+        assert!(Posix::version_1().has_version_1());
+        let two = [[0; 16], Posix::VERSION_1].concat();
+        assert!(Posix { ids: two.into() }.has_version_1());
+        let shifted = [&[0][..], &Posix::VERSION_1].concat();
+        assert!(
+            !Posix {
+                ids: shifted.into()
+            }
+            .has_version_1()
+        );
+    }
 }

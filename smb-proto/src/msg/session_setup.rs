@@ -144,3 +144,96 @@ impl Response {
         w.bytes(&self.security_buffer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::test_util::{element, element_of, hex, truncations};
+    use super::*;
+
+    #[test]
+    fn request_of_a_real_client() {
+        // smbclient of Samba 4.17, its first token cut to six bytes.
+        let e = element_of(&hex(
+            "1900 00 01 01000000 00000000 5800 0600 0000000000000000 604806062b06",
+        ));
+        let request = Request::parse(&e).unwrap();
+        let expected = Request {
+            flags: SetupFlags::empty(),
+            security_mode: SecurityMode::SIGNING_ENABLED,
+            capabilities: GlobalCapabilities::DFS,
+            previous_session_id: SessionId(0),
+            security_buffer: e.slice(88..),
+        };
+        assert_eq!(request, expected);
+        assert_eq!(request.security_buffer.as_ptr(), e[88..].as_ptr());
+        assert_eq!(element(|w| request.encode(w)), e);
+    }
+
+    #[test]
+    fn response_of_a_real_server() {
+        let e = element_of(&hex(
+            "0900 0000 4800 1d00 a11b3019a0030a0100a312041001000000cf60f4f69d4f22d800000000",
+        ));
+        let response = Response::parse(&e).unwrap();
+        assert_eq!(response.session_flags, SessionFlags::empty());
+        assert_eq!(response.security_buffer, e.slice(72..));
+        assert_eq!(element(|w| response.encode(w)), e);
+    }
+
+    #[test]
+    fn buffers_outside_the_message_are_refused() {
+        for (offset, len, ok) in [
+            (88u16, 2u16, true),
+            (88, 3, false),
+            (87, 1, false),
+            (0, 0, true),
+        ] {
+            let mut body = vec![0; 26];
+            body[0] = 25;
+            body[12..14].copy_from_slice(&offset.to_le_bytes());
+            body[14..16].copy_from_slice(&len.to_le_bytes());
+            assert_eq!(
+                Request::parse(&element_of(&body)).is_ok(),
+                ok,
+                "{offset} {len}"
+            );
+        }
+        let refused = Response::parse(&element_of(&[9, 0, 0, 0, 72, 0, 1, 0]));
+        assert!(matches!(refused, Err(ParseError::OutOfBounds(_))));
+        let refused = Response::parse(&element_of(&[8, 0, 0, 0, 72, 0, 0, 0]));
+        assert!(matches!(refused, Err(ParseError::BadStructure(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn request_round_trip(
+            (flags, mode, capabilities, previous) in any::<(u8, u8, u32, u64)>(),
+            buffer in vec(any::<u8>(), 0..40),
+        ) {
+            let r = Request {
+                flags: SetupFlags::from_bits_retain(flags),
+                security_mode: SecurityMode::from_bits_retain(mode.into()),
+                capabilities: GlobalCapabilities::from_bits_retain(capabilities),
+                previous_session_id: SessionId(previous),
+                security_buffer: buffer.into(),
+            };
+            let e = element(|w| r.encode(w));
+            prop_assert_eq!(Request::parse(&e), Ok(r));
+            truncations(&e, e.len(), Request::parse);
+        }
+
+        #[test]
+        fn response_round_trip(flags: u16, buffer in vec(any::<u8>(), 0..40)) {
+            let r = Response {
+                session_flags: SessionFlags::from_bits_retain(flags),
+                security_buffer: buffer.into(),
+            };
+            let e = element(|w| r.encode(w));
+            prop_assert_eq!(Response::parse(&e), Ok(r));
+            truncations(&e, e.len(), Response::parse);
+        }
+    }
+}

@@ -19,6 +19,15 @@ pub(crate) fn element_of(body: &[u8]) -> Bytes {
     element(|w| w.bytes(body))
 }
 
+/// Bytes from hexadecimal text; white space is skipped.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        panic!("odd number of hexadecimal digits");
+    };
+    pairs.iter().map(|[h, l]| (h * 16 + l) as u8).collect()
+}
+
 /// Parses every prefix of `element` (none may panic) and checks that all below `needed` bytes,
 /// the smallest that hold the whole structure, are refused.
 pub(crate) fn truncations<T>(

@@ -264,3 +264,135 @@ impl Response {
         w.u32(self.maximal_access);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::test_util::{element, element_of, hex, truncations};
+    use super::*;
+
+    #[test]
+    fn request_of_a_real_client() {
+        let e = element_of(&hex(
+            "0900 0000 4800 2000 5c005c003100320037002e0030002e0030002e0031005c006400610074006100",
+        ));
+        let request = Request::parse(&e).unwrap();
+        let expected = Request {
+            path: r"\\127.0.0.1\data".to_owned(),
+            ..Request::default()
+        };
+        assert_eq!(request, expected);
+        assert_eq!(element(|w| request.encode(w)), e);
+        truncations(&e, e.len(), Request::parse);
+    }
+
+    #[test]
+    fn responses_of_a_real_server() {
+        let e = element_of(&hex("1000 01 00 00000000 00000000 ff011f00"));
+        let response = Response::parse(&e).unwrap();
+        let expected = Response {
+            share_type: ShareType::DISK,
+            maximal_access: 0x001f_01ff,
+            ..Response::default()
+        };
+        assert_eq!(response, expected);
+        assert_eq!(element(|w| response.encode(w)), e);
+        let pipe = Response::parse(&element_of(&hex("1000 02 00 00000000 00000000 a9001f00")));
+        assert_eq!(pipe.unwrap().share_type, ShareType::PIPE);
+    }
+
+    fn extended() -> Request {
+        Request {
+            flags: TreeConnectFlags::EXTENSION_PRESENT | TreeConnectFlags::REDIRECT_TO_OWNER,
+            path: r"\\s\x".to_owned(),
+            contexts: vec![TreeConnectContext {
+                context_type: TreeConnectContext::REMOTED_IDENTITY,
+                data: Bytes::from_static(b"abc"),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_extension_lies_in_front_of_the_path() {
+        let e = element(|w| extended().encode(w));
+        let expected = hex(
+            "0900 0600 5800 0a00 68000000 0100 00000000000000000000 5c005c0073005c007800
+             000000000000 0100 0300 00000000 616263",
+        );
+        assert_eq!(&e[64..], expected);
+        assert_eq!(Request::parse(&e), Ok(extended()));
+        // Contexts may not lie in the extension, and their number is bounded.
+        let mut raw = e.to_vec();
+        raw[72] = 0x50;
+        let refused = Request::parse(&raw.clone().into());
+        assert!(matches!(refused, Err(ParseError::OutOfBounds(_))));
+        raw[76..78].copy_from_slice(&(MAX_CONTEXTS + 1).to_le_bytes());
+        let refused = Request::parse(&raw.into());
+        assert!(matches!(refused, Err(ParseError::TooMany(_))));
+    }
+
+    #[test]
+    fn flags_of_older_dialects_are_a_reserved_field() {
+        let body = hex("0900 ffff 4800 0200 6100");
+        let request = Request::parse(&element_of(&body)).unwrap();
+        assert_eq!((request.path.as_str(), request.contexts.len()), ("a", 0));
+        assert_eq!(request.flags.bits(), 0xffff);
+    }
+
+    #[test]
+    fn bad_paths_are_refused() {
+        let parse = |text| Request::parse(&element_of(&hex(text)));
+        let odd = parse("0900 0000 4800 0100 61");
+        assert!(matches!(odd, Err(ParseError::BadString(_))));
+        let surrogate = parse("0900 0000 4800 0200 00d8");
+        assert!(matches!(surrogate, Err(ParseError::BadString(_))));
+        let in_front = parse("0900 0000 4700 0200 6100");
+        assert!(matches!(in_front, Err(ParseError::OutOfBounds(_))));
+        let behind = parse("0900 0000 4800 0400 6100");
+        assert!(matches!(behind, Err(ParseError::OutOfBounds(_))));
+        let size = parse("0800 0000 4800 0200 6100");
+        assert!(matches!(size, Err(ParseError::BadStructure(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn request_round_trip(
+            flags: u16,
+            path in ".{0,12}",
+            contexts in vec((any::<u16>(), vec(any::<u8>(), 0..20)), 0..4),
+        ) {
+            let mut flags = TreeConnectFlags::from_bits_retain(flags);
+            let contexts: Vec<_> = contexts
+                .into_iter()
+                .map(|(context_type, data)| TreeConnectContext {
+                    context_type,
+                    data: data.into(),
+                })
+                .collect();
+            if !contexts.is_empty() {
+                flags |= TreeConnectFlags::EXTENSION_PRESENT;
+            }
+            // An empty path may stand anywhere, so only one that is there tells a cut.
+            let needed = if path.is_empty() && contexts.is_empty() { 72 } else { usize::MAX };
+            let r = Request { flags, path, contexts };
+            let e = element(|w| r.encode(w));
+            prop_assert_eq!(Request::parse(&e), Ok(r));
+            truncations(&e, needed.min(e.len()), Request::parse);
+        }
+
+        #[test]
+        fn response_round_trip((kind, flags, capabilities, access) in any::<(u8, u32, u32, u32)>()) {
+            let r = Response {
+                share_type: ShareType(kind),
+                share_flags: ShareFlags::from_bits_retain(flags),
+                capabilities: ShareCapabilities::from_bits_retain(capabilities),
+                maximal_access: access,
+            };
+            let e = element(|w| r.encode(w));
+            prop_assert_eq!(Response::parse(&e), Ok(r));
+            truncations(&e, e.len(), Response::parse);
+        }
+    }
+}
