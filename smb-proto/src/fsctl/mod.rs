@@ -1,1 +1,5 @@
 //! Input and output structures of FSCTLs.
+
+mod code;
+
+pub use code::FsctlCode;

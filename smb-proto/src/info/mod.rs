@@ -3,6 +3,7 @@
 //! * [`file`]: one structure for each class of [MS-FSCC] 2.4 that speaks of one file.
 //! * [`dir`]: directory listings; one [`DirEntry`](dir::DirEntry) can be written as any class.
 //! * [`fs`]: classes of [MS-FSCC] 2.5, which speak of the volume.
+//! * [`notify`]: the changes that CHANGE_NOTIFY reports.
 //! * [`quota`]: quota entries and the question for them.
 //!
 //! Every structure both parses and encodes. Bytes behind a structure are ignored when parsing:
@@ -12,6 +13,7 @@ mod attributes;
 mod class;
 pub mod dir;
 mod layout;
+pub mod notify;
 mod security;
 
 pub use attributes::FileAttributes;

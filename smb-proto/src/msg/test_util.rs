@@ -1,5 +1,7 @@
 //! What the tests of all message bodies need.
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 
 use crate::ParseError;
@@ -40,4 +42,34 @@ pub(crate) fn truncations<T>(
         assert!(refused || n >= needed, "accepted with only {n} bytes");
     }
     assert!(parse(element).is_ok());
+}
+
+/// Encodes `value`, reads it back, also with bytes behind it, and cuts the element at every length:
+/// what is shorter than the fixed part (`fixed` bytes of body) must be refused, and a longer one may
+/// only parse to the same value (what was cut off was padding). Answers the element.
+pub(crate) fn round_trip<T: PartialEq + Debug>(
+    value: &T,
+    fixed: usize,
+    encode: impl FnOnce(&T, &mut Writer),
+    parse: impl Fn(&Bytes) -> Result<T, ParseError>,
+) -> Bytes {
+    let bytes = element(|w| encode(value, w));
+    assert!(bytes.len() >= HEADER_LEN + fixed);
+    for n in 0..bytes.len() {
+        let cut = parse(&bytes.slice(..n));
+        if n < HEADER_LEN + fixed {
+            assert!(cut.is_err(), "parsed {n} of {} bytes", bytes.len());
+        } else if let Ok(cut) = cut {
+            assert_eq!(&cut, value, "parsed {n} of {} bytes", bytes.len());
+        }
+    }
+    assert_eq!(parse(&bytes).as_ref(), Ok(value));
+    let mut longer = bytes.to_vec();
+    longer.extend_from_slice(&[0xaa; 7]);
+    assert_eq!(
+        parse(&Bytes::from(longer)).as_ref(),
+        Ok(value),
+        "bytes behind the body"
+    );
+    bytes
 }
