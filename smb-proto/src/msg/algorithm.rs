@@ -1,4 +1,5 @@
-//! Ids of the algorithms that negotiate contexts choose among, [MS-SMB2] 2.2.3.1.
+//! Ids of the algorithms that negotiate contexts choose among, [MS-SMB2] 2.2.3.1. Ciphers and
+//! signing algorithms, which this crate also carries out, are in [`crate::crypto`].
 
 macro_rules! algorithm {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $var:ident = $code:literal,)* }) => {
@@ -35,20 +36,6 @@ algorithm! {
 }
 
 algorithm! {
-    /// Cipher, [MS-SMB2] 2.2.3.1.2.
-    CipherId {
-        /// AES-128-CCM
-        Aes128Ccm = 0x0001,
-        /// AES-128-GCM
-        Aes128Gcm = 0x0002,
-        /// AES-256-CCM
-        Aes256Ccm = 0x0003,
-        /// AES-256-GCM
-        Aes256Gcm = 0x0004,
-    }
-}
-
-algorithm! {
     /// Compression algorithm, [MS-SMB2] 2.2.3.1.3.
     CompressionAlgorithm {
         /// NONE: no compression.
@@ -63,18 +50,6 @@ algorithm! {
         PatternV1 = 0x0004,
         /// LZ4
         Lz4 = 0x0005,
-    }
-}
-
-algorithm! {
-    /// Signing algorithm, [MS-SMB2] 2.2.3.1.7.
-    SigningAlgorithm {
-        /// HMAC-SHA256
-        HmacSha256 = 0x0000,
-        /// AES-CMAC
-        AesCmac = 0x0001,
-        /// AES-GMAC
-        AesGmac = 0x0002,
     }
 }
 
@@ -107,9 +82,7 @@ mod tests {
         }
         check!(
             HashAlgorithm: 1..=1,
-            CipherId: 1..=4,
             CompressionAlgorithm: 0..=5,
-            SigningAlgorithm: 0..=2,
             RdmaTransform: 0..=2
         );
     }

@@ -6,11 +6,10 @@
 use bitflags::bitflags;
 use bytes::Bytes;
 
-pub use super::algorithm::{
-    CipherId, CompressionAlgorithm, HashAlgorithm, RdmaTransform, SigningAlgorithm,
-};
+pub use super::algorithm::{CompressionAlgorithm, HashAlgorithm, RdmaTransform};
 use super::context_list::{self, List};
 use crate::ParseError;
+use crate::crypto::{Cipher, SigningAlgorithm};
 use crate::wire::{Fields, Writer, decode_utf16, encode_utf16, len16};
 
 /// The most contexts that are read from one message; the specification defines eight types.
@@ -72,8 +71,9 @@ pub struct PreauthIntegrity {
 /// SMB2_ENCRYPTION_CAPABILITIES, [MS-SMB2] 2.2.3.1.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encryption {
-    /// Ciphers by preference, at least one; a response holds the one chosen, or 0 where none is
-    /// common ([MS-SMB2] 2.2.4.1.2).
+    /// Ciphers by preference; a response holds the one chosen, or 0 where none is common
+    /// ([MS-SMB2] 2.2.4.1.2). Clients that do not want to encrypt send the context with an empty
+    /// list, so that one is read as well.
     pub ciphers: Vec<u16>,
 }
 
@@ -166,8 +166,8 @@ impl PreauthIntegrity {
 
 impl Encryption {
     /// The ciphers offered that this crate knows.
-    pub fn known(&self) -> impl Iterator<Item = CipherId> + '_ {
-        known(&self.ciphers, CipherId::from_code)
+    pub fn known(&self) -> impl Iterator<Item = Cipher> + '_ {
+        known(&self.ciphers, Cipher::from_code)
     }
 }
 
@@ -264,7 +264,7 @@ impl NegotiateContext {
                 let mut f = Fields::new(data, "encryption context");
                 let count = f.u16()?;
                 Self::Encryption(Encryption {
-                    ciphers: ids(&mut f, count)?,
+                    ciphers: id_list(&mut f, count)?,
                 })
             }
             context_type::COMPRESSION => {
@@ -368,11 +368,15 @@ pub(super) fn parse_list(
         .collect()
 }
 
-/// Reads `count` ids; every context with a list of ids must have at least one.
+/// Reads `count` ids, at least one.
 fn ids(f: &mut Fields<'_>, count: u16) -> Result<Vec<u16>, ParseError> {
     if count == 0 {
         return Err(ParseError::BadValue(f.what()));
     }
+    id_list(f, count)
+}
+
+fn id_list(f: &mut Fields<'_>, count: u16) -> Result<Vec<u16>, ParseError> {
     let (pairs, _) = f.bytes(usize::from(count).saturating_mul(2))?.as_chunks();
     Ok(pairs.iter().map(|p| u16::from_le_bytes(*p)).collect())
 }
@@ -476,7 +480,6 @@ pub(super) mod tests {
     fn a_list_of_ids_must_not_be_empty() {
         for (kind, len) in [
             (context_type::PREAUTH_INTEGRITY, 4),
-            (context_type::ENCRYPTION, 2),
             (context_type::COMPRESSION, 8),
             (context_type::RDMA_TRANSFORM, 8),
             (context_type::SIGNING, 2),
@@ -492,7 +495,7 @@ pub(super) mod tests {
             ciphers: vec![9, 4, 0, 2],
         };
         let known: Vec<_> = c.known().collect();
-        assert_eq!(known, [CipherId::Aes256Gcm, CipherId::Aes128Gcm]);
+        assert_eq!(known, [Cipher::Aes256Gcm, Cipher::Aes128Gcm]);
         let c = Compression {
             flags: CompressionFlags::CHAINED,
             algorithms: vec![4, 0],

@@ -1,0 +1,207 @@
+//! What must hold between the tables after every input.
+
+use super::{Core, OpenKind, SessionState};
+
+/// Walks all tables. The sentence names the first disagreement.
+pub(crate) fn check(core: &Core) -> Result<(), String> {
+    connections(core)?;
+    sessions(core)?;
+    opens(core)?;
+    files(core)?;
+    operations(core)
+}
+
+fn must(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn connections(core: &Core) -> Result<(), String> {
+    for (id, c) in core.conns.iter() {
+        for (wire, session) in &c.sessions {
+            let s = core
+                .sessions
+                .get(*session)
+                .ok_or_else(|| format!("connection {id} lists session {wire}, which has gone"))?;
+            must(
+                s.channels.contains_key(&id) || s.setups.contains_key(&id),
+                || format!("connection {id} lists session {wire}, which does not know it"),
+            )?;
+        }
+        for chain in &c.chains {
+            let known = core.chains.get(*chain).is_some_and(|ch| ch.conn == id);
+            must(known, || {
+                format!("connection {id} lists message {chain}, which has gone")
+            })?;
+        }
+        for op in c.by_message.values().chain(c.by_async.values()) {
+            let known = core.ops.get(*op).is_some_and(|op| op.conn == Some(id));
+            must(known, || {
+                format!("connection {id} lists operation {op}, which has gone")
+            })?;
+        }
+        must(c.window.available() > 0 || !c.chains.is_empty(), || {
+            format!("connection {id} has no credits and nothing that will grant any")
+        })?;
+    }
+    Ok(())
+}
+
+fn sessions(core: &Core) -> Result<(), String> {
+    for (id, s) in core.sessions.iter() {
+        must(s.wire.0 == id.to_u64(), || {
+            format!("session {id} has wire id {}", s.wire)
+        })?;
+        for conn in s.channels.keys().chain(s.setups.keys()) {
+            let known = core
+                .conns
+                .get(*conn)
+                .is_some_and(|c| c.sessions.get(&s.wire) == Some(&id));
+            must(known, || {
+                format!("session {id} has a channel on {conn}, which does not know it")
+            })?;
+        }
+        must(!s.channels.is_empty() || !s.setups.is_empty(), || {
+            format!("session {id} has neither channel nor set-up")
+        })?;
+        if matches!(s.state, SessionState::InProgress) {
+            must(
+                s.trees.is_empty() && s.opens.is_empty() && s.channels.is_empty(),
+                || format!("session {id} owns things before it is authenticated"),
+            )?;
+        }
+        for (wire, tree) in &s.trees {
+            let known = core
+                .trees
+                .get(*tree)
+                .is_some_and(|t| t.session == id && t.wire == *wire);
+            must(known, || {
+                format!("session {id} lists tree connect {wire}, which has gone")
+            })?;
+        }
+        for open in &s.opens {
+            let known = core.opens.get(*open).is_some_and(|o| o.session == id);
+            must(known, || {
+                format!("session {id} lists open {open}, which has gone")
+            })?;
+        }
+    }
+    for (id, t) in core.trees.iter() {
+        let known = core
+            .sessions
+            .get(t.session)
+            .is_some_and(|s| s.trees.get(&t.wire) == Some(&id));
+        must(known, || format!("tree connect {id} belongs to no session"))?;
+    }
+    Ok(())
+}
+
+fn opens(core: &Core) -> Result<(), String> {
+    for (id, o) in core.opens.iter() {
+        if !o.closing {
+            let known = core
+                .sessions
+                .get(o.session)
+                .is_some_and(|s| s.opens.contains(&id));
+            must(known, || format!("open {id} belongs to no session"))?;
+        }
+        let users = core
+            .ops
+            .iter()
+            .filter(|(_, op)| op.open == Some(id))
+            .count();
+        must(usize::try_from(o.running) == Ok(users), || {
+            format!(
+                "open {id} counts {} operations, there are {users}",
+                o.running
+            )
+        })?;
+        if let OpenKind::File(f) = &o.kind {
+            let known = core
+                .files
+                .get(f.file)
+                .is_some_and(|r| r.opens.contains(&id));
+            must(known, || format!("open {id} is missing in its file's row"))?;
+            for op in f
+                .watch
+                .iter()
+                .flat_map(|w| &w.waiting)
+                .chain(&f.scan.waiting)
+            {
+                must(core.ops.get(*op).is_some(), || {
+                    format!("open {id} is waited for by operation {op}, which has gone")
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn files(core: &Core) -> Result<(), String> {
+    must(core.files.len() == core.file_by_key.len(), || {
+        "file rows and keys differ".to_owned()
+    })?;
+    for (id, r) in core.files.iter() {
+        must(core.file_by_key.get(&r.key) == Some(&id), || {
+            format!("row {id} is not under its key")
+        })?;
+        for open in &r.opens {
+            let known = core
+                .opens
+                .get(*open)
+                .and_then(|o| o.file())
+                .is_some_and(|f| f.file == id);
+            must(known, || {
+                format!("row {id} lists open {open}, which has gone")
+            })?;
+        }
+        must(
+            !r.opens.is_empty() || r.removing || r.delete_pending.is_some(),
+            || format!("row {id} has no open and nothing left to do"),
+        )?;
+        for lock in &r.locks {
+            must(r.opens.contains(&lock.open), || {
+                format!("row {id} has a lock without open")
+            })?;
+        }
+        for (i, a) in r.locks.iter().enumerate() {
+            for b in r.locks.iter().skip(i.saturating_add(1)) {
+                let clash = (a.exclusive || b.exclusive)
+                    && a.open != b.open
+                    && a.len > 0
+                    && b.len > 0
+                    && a.offset <= b.offset.saturating_add(b.len.saturating_sub(1))
+                    && b.offset <= a.offset.saturating_add(a.len.saturating_sub(1));
+                must(!clash, || format!("row {id} has conflicting locks"))?;
+            }
+        }
+        for op in &r.lock_waiters {
+            must(core.ops.get(*op).is_some(), || {
+                format!("row {id} lists waiter {op}, which has gone")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn operations(core: &Core) -> Result<(), String> {
+    for (id, op) in core.ops.iter() {
+        must(op.phase.is_some(), || {
+            format!("operation {id} neither runs nor waits")
+        })?;
+        if let Some(chain) = op.chain {
+            let known = core
+                .chains
+                .get(chain)
+                .is_some_and(|c| c.current == Some(id));
+            must(known, || {
+                format!("operation {id} belongs to a message that does not run it")
+            })?;
+        }
+    }
+    for (id, chain) in core.chains.iter() {
+        must(chain.current.is_some(), || {
+            format!("message {id} waits for nothing")
+        })?;
+    }
+    Ok(())
+}

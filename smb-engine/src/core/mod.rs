@@ -1,0 +1,173 @@
+//! All shared state in one place, with one owner.
+//!
+//! Each table holds one kind of object of [MS-SMB2] 3.3.1; objects name each other by id, both
+//! ways. Rules that decide about one row are functions on plain values in the files of this
+//! folder; only [`teardown`] removes anything.
+
+mod chain;
+mod conn;
+pub(crate) mod credit;
+mod file;
+pub(crate) mod invariants;
+pub(crate) mod notify;
+mod op;
+mod open;
+mod session;
+pub(crate) mod teardown;
+mod timer;
+mod tree;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+pub(crate) use chain::{Chain, LastFile, Related};
+pub use conn::Conn;
+pub use conn::Peer;
+pub(crate) use conn::{ConnState, Negotiated};
+pub(crate) use file::{DeletePending, File, FileKey, RangeLock};
+pub use op::Op;
+pub(crate) use op::{Wait, Wake};
+pub(crate) use open::{FileOpen, Open, OpenKind, Scan};
+pub(crate) use session::{Channel, Established, Session, SessionSecret, SessionState};
+pub(crate) use timer::Timers;
+pub(crate) use tree::{Tree, TreeShare};
+pub(crate) use watch::Watch;
+
+use crate::config::{Config, Share};
+use crate::entropy::Entropy;
+use crate::event::Event;
+use crate::output::{CloseReason, ConnId, Output};
+use crate::table::{Id, Table};
+use crate::time::Now;
+use crate::vfs::NodeId;
+
+/// Every table of the server.
+pub(crate) struct Core {
+    pub(crate) config: Arc<Config>,
+    /// Shares by folded name.
+    pub(crate) shares: BTreeMap<String, Arc<Share>>,
+    pub(crate) entropy: Entropy,
+    pub(crate) conns: Table<Conn>,
+    pub(crate) sessions: Table<Session>,
+    pub(crate) trees: Table<Tree>,
+    pub(crate) opens: Table<Open>,
+    pub(crate) files: Table<File>,
+    /// The row of each file or stream that has an open.
+    pub(crate) file_by_key: BTreeMap<FileKey, Id<File>>,
+    pub(crate) chains: Table<Chain>,
+    pub(crate) ops: Table<Op>,
+    /// Requests with an interim answer, by the AsyncId the client knows.
+    pub(crate) timers: Timers,
+    /// CREATEs that have asked a backend to open something and have not entered it in
+    /// [`Self::files`] yet.
+    pub(crate) creates_in_flight: usize,
+    /// Files removed while such CREATEs were in flight: what those opened may be these.
+    pub(crate) removed_meanwhile: BTreeSet<NodeId>,
+    pub(crate) next_async_id: u64,
+    pub(crate) next_persistent_id: u64,
+    out: VecDeque<Output>,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config, seed: [u8; 32]) -> Self {
+        let shares = config
+            .shares
+            .iter()
+            .map(|s| (crate::names::fold(&s.name), Arc::new(s.clone())))
+            .collect();
+        Self {
+            config: Arc::new(config),
+            shares,
+            entropy: Entropy::new(seed),
+            conns: Table::default(),
+            sessions: Table::default(),
+            trees: Table::default(),
+            opens: Table::default(),
+            files: Table::default(),
+            file_by_key: BTreeMap::new(),
+            chains: Table::default(),
+            ops: Table::default(),
+            timers: Timers::default(),
+            creates_in_flight: 0,
+            removed_meanwhile: BTreeSet::new(),
+            next_async_id: 1,
+            next_persistent_id: 1,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Queues something for the driver.
+    pub(crate) fn emit(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    /// Queues an event for the driver.
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    /// The next thing for the driver to do.
+    pub(crate) fn next_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Marks a connection as closing and tells the driver. Nothing more is read from it.
+    pub(crate) fn close_conn(&mut self, conn: ConnId, reason: CloseReason) {
+        let Some(c) = self.conns.get_mut(conn) else {
+            return;
+        };
+        if c.closing {
+            return;
+        }
+        c.closing = true;
+        self.event(Event::Closing {
+            conn,
+            reason: reason.clone(),
+        });
+        self.emit(Output::Close(conn, reason));
+    }
+
+    /// The identity-independent handle on a session by the id on the wire, wherever it is bound.
+    pub(crate) fn session_by_wire(
+        &self,
+        id: smb_proto::id::SessionId,
+    ) -> Option<(Id<Session>, &Session)> {
+        let id = Id::from_u64(id.0)?;
+        Some((id, self.sessions.get(id)?))
+    }
+
+    /// The row for `key`, made if there is none.
+    pub(crate) fn file_row(&mut self, key: FileKey) -> Id<File> {
+        if let Some(id) = self.file_by_key.get(&key) {
+            return *id;
+        }
+        let id = self.files.insert(File::new(key.clone()));
+        self.file_by_key.insert(key, id);
+        id
+    }
+
+    /// All rows of one file: the unnamed stream and the named ones that are open.
+    pub(crate) fn rows_of(&self, node: NodeId) -> Vec<Id<File>> {
+        let from = FileKey { node, stream: None };
+        self.file_by_key
+            .range(from..)
+            .take_while(|(k, _)| k.node == node)
+            .map(|(_, id)| *id)
+            .collect()
+    }
+
+    /// A fresh AsyncId, [MS-SMB2] 3.3.4.2: not 0, never used twice.
+    pub(crate) fn async_id(&mut self) -> smb_proto::id::AsyncId {
+        let id = self.next_async_id;
+        self.next_async_id = id.wrapping_add(1).max(1);
+        smb_proto::id::AsyncId(id)
+    }
+
+    /// Sets (or moves) the deadline of an operation.
+    pub(crate) fn arm(&mut self, timer: timer::Timer, now: Now, after: std::time::Duration) {
+        self.timers.set(timer, now.mono + after);
+    }
+}
+
+pub(crate) use timer::Timer;

@@ -1,0 +1,108 @@
+//! Opens, [MS-SMB2] 3.3.1.10.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use smb_proto::dtyp::AccessMask;
+use smb_proto::id::FileId;
+use smb_proto::msg::create::{CreateOptions, ShareAccess};
+
+use super::{File, Op, Session, Tree};
+use crate::config::BackendId;
+use crate::identity::Identity;
+use crate::names::Pattern;
+use crate::pipe::Pipe;
+use crate::table::Id;
+use crate::vfs::{DirItem, Location, NodeId, VfsHandle};
+
+/// What is open.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "lives in a table slot")]
+pub(crate) enum OpenKind {
+    /// A file, directory or stream.
+    File(FileOpen),
+    /// A named pipe on IPC$.
+    Pipe(Box<Pipe>),
+}
+
+/// One open.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// As the client knows it.
+    pub(crate) file_id: FileId,
+    pub(crate) session: Id<Session>,
+    pub(crate) tree: Id<Tree>,
+    /// Open.GrantedAccess.
+    pub(crate) granted: AccessMask,
+    pub(crate) kind: OpenKind,
+    /// Operations that use it right now; it is closed when none is left.
+    pub(crate) running: u32,
+    /// CLOSE or teardown has begun: no new operation may use it.
+    pub(crate) closing: bool,
+    /// The operation that closes it, waiting for `running` to become zero.
+    pub(crate) closer: Option<Id<Op>>,
+}
+
+/// What an open of a file has besides.
+#[derive(Debug)]
+pub(crate) struct FileOpen {
+    pub(crate) handle: VfsHandle,
+    pub(crate) backend: BackendId,
+    /// Who opened it; everything done through it, also its end, is done as this identity.
+    pub(crate) by: Arc<Identity>,
+    pub(crate) file: Id<File>,
+    pub(crate) node: NodeId,
+    /// Present name; follows renames made through this server.
+    pub(crate) at: Location,
+    pub(crate) directory: bool,
+    pub(crate) share: ShareAccess,
+    pub(crate) options: CreateOptions,
+    /// FILE_DELETE_ON_CLOSE was given: closing this open marks the file delete pending.
+    pub(crate) delete_on_close: bool,
+    /// CurrentByteOffset of FilePositionInformation.
+    pub(crate) position: u64,
+    pub(crate) scan: Scan,
+    /// Change notification, once asked for.
+    pub(crate) watch: Option<crate::core::Watch>,
+    /// This open keeps the write time from moving on (−1 was set, [MS-FSCC] 2.4.7).
+    pub(crate) frozen_write_time: bool,
+    /// Data was written through it, so closing reports a change of content.
+    pub(crate) wrote: bool,
+}
+
+/// QUERY_DIRECTORY's walk, [MS-SMB2] 3.3.5.18: one for each open.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// The pattern of the walk; set by the first query or a restart.
+    pub(crate) pattern: Option<Pattern>,
+    /// A query was made; the next one goes on.
+    pub(crate) started: bool,
+    /// The backend has said that nothing follows.
+    pub(crate) ended: bool,
+    /// At least one name was returned since the walk began.
+    pub(crate) found: bool,
+    /// Names received and not sent yet.
+    pub(crate) buffered: VecDeque<DirItem>,
+    /// A query is running; another one has to wait for it.
+    pub(crate) busy: bool,
+    /// Queries that wait for the running one.
+    pub(crate) waiting: VecDeque<Id<Op>>,
+}
+
+impl Open {
+    /// The file part; `None` for a pipe.
+    pub(crate) fn file(&self) -> Option<&FileOpen> {
+        match &self.kind {
+            OpenKind::File(f) => Some(f),
+            OpenKind::Pipe(_) => None,
+        }
+    }
+
+    /// The file part; `None` for a pipe.
+    pub(crate) fn file_mut(&mut self) -> Option<&mut FileOpen> {
+        match &mut self.kind {
+            OpenKind::File(f) => Some(f),
+            OpenKind::Pipe(_) => None,
+        }
+    }
+}

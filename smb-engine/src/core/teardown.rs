@@ -1,0 +1,297 @@
+//! The only place where objects of the tables end: connection → session → tree connect → open →
+//! file. Every function may be called for something that has gone already.
+
+use std::sync::Arc;
+
+use smb_proto::info::notify::Action;
+use smb_proto::msg::change_notify::CompletionFilter;
+
+use super::{
+    Core, DeletePending, File, FileOpen, Open, OpenKind, Session, Timer, Tree, Wait, Wake,
+};
+use crate::config::BackendId;
+use crate::dispatch;
+use crate::event::Event;
+use crate::identity::Identity;
+use crate::output::{ConnId, KeyUpdate, Output};
+use crate::table::Id;
+use crate::time::Now;
+use crate::vfs::{Location, NodeId, VfsHandle};
+
+/// An operation has stopped using an open.
+pub(crate) fn release(core: &mut Core, now: Now, open: Id<Open>) {
+    let Some(o) = core.opens.get_mut(open) else {
+        return;
+    };
+    o.running = o.running.saturating_sub(1);
+    if o.running == 0
+        && let Some(closer) = o.closer.take()
+    {
+        dispatch::wake(core, now, closer, Wake::Ready);
+    }
+}
+
+/// Begins to close an open: nothing new may use it, and whoever waits on it for other clients is
+/// answered. Says whether the caller is the one to close it.
+pub(crate) fn begin_close(core: &mut Core, now: Now, open: Id<Open>) -> bool {
+    let Some(o) = core.opens.get_mut(open) else {
+        return false;
+    };
+    if o.closing {
+        return false;
+    }
+    o.closing = true;
+    let mut waiting = Vec::new();
+    let mut file = None;
+    if let Some(f) = o.file_mut() {
+        waiting.extend(f.scan.waiting.iter().copied());
+        if let Some(w) = &f.watch {
+            waiting.extend(w.waiting.iter().copied());
+        }
+        file = Some(f.file);
+    }
+    if let Some(f) = file.and_then(|id| core.files.get(id)) {
+        waiting.extend(
+            f.lock_waiters
+                .iter()
+                .filter(|op| core.ops.get(**op).is_some_and(|op| op.open == Some(open))),
+        );
+    }
+    for op in waiting {
+        dispatch::interrupt(core, now, op, Wake::Closed);
+    }
+    true
+}
+
+/// What is left to do with the backend after an open has left the tables.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    pub(crate) backend: BackendId,
+    pub(crate) by: Arc<Identity>,
+    pub(crate) handle: VfsHandle,
+    /// The name to remove first, and the row to drop then.
+    pub(crate) remove: Option<Removal>,
+}
+
+/// A name that goes with the last open of its file.
+#[derive(Debug)]
+pub(crate) struct Removal {
+    pub(crate) row: Id<File>,
+    pub(crate) node: NodeId,
+    pub(crate) at: Location,
+    pub(crate) by: Arc<Identity>,
+    pub(crate) directory: bool,
+}
+
+/// Takes an open that nothing uses any more out of all tables: its share mode and locks end here.
+/// `None` if it was a pipe or had gone.
+pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover> {
+    let open = core.opens.remove(id)?;
+    if let Some(s) = core.sessions.get_mut(open.session) {
+        s.opens.remove(&id);
+    }
+    let OpenKind::File(f) = open.kind else {
+        return None;
+    };
+    let mut wake = std::collections::VecDeque::new();
+    if let Some(row) = core.files.get_mut(f.file) {
+        row.opens.retain(|o| *o != id);
+        let before = row.locks.len();
+        row.locks.retain(|l| l.open != id);
+        if row.locks.len() != before {
+            wake.extend(row.lock_waiters.iter().copied());
+        }
+        if f.delete_on_close && row.delete_pending.is_none() {
+            row.delete_pending = Some(DeletePending {
+                at: f.at.clone(),
+                by: f.by.clone(),
+            });
+        }
+    }
+    let remove = settle_rows(core, &f);
+    dispatch::wake_all(core, now, wake);
+    Some(Leftover {
+        backend: f.backend,
+        by: f.by,
+        handle: f.handle,
+        remove,
+    })
+}
+
+/// Drops the rows that nobody needs any more, and says which name has to go.
+///
+/// A file that is to be deleted goes when no stream of it is open any more ([MS-FSA] 2.1.5.5).
+fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Removal> {
+    let rows = core.rows_of(f.node);
+    let open_somewhere = rows
+        .iter()
+        .any(|r| core.files.get(*r).is_some_and(|r| !r.opens.is_empty()));
+    let mut removal = None;
+    for row in rows {
+        let Some(r) = core.files.get_mut(row) else {
+            continue;
+        };
+        let whole = r.key.stream.is_none();
+        if !r.opens.is_empty()
+            || r.removing
+            || (whole && open_somewhere && r.delete_pending.is_some())
+        {
+            continue;
+        }
+        match (&r.delete_pending, &removal) {
+            // The whole file is first in order, and takes its streams with it.
+            (Some(pending), None) => {
+                r.removing = true;
+                removal = Some(Removal {
+                    row,
+                    node: f.node,
+                    at: pending.at.clone(),
+                    by: pending.by.clone(),
+                    directory: f.directory && whole,
+                });
+            }
+            _ => drop_row(core, row),
+        }
+    }
+    removal
+}
+
+/// A row has no more use.
+pub(crate) fn drop_row(core: &mut Core, row: Id<File>) {
+    if let Some(r) = core.files.remove(row) {
+        core.file_by_key.remove(&r.key);
+    }
+}
+
+/// The backend has removed a name (or could not): its row ends.
+pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal, done: bool) {
+    drop_row(core, r.row);
+    if !done {
+        return;
+    }
+    if core.creates_in_flight > 0 {
+        core.removed_meanwhile.insert(r.node);
+    }
+    let filter = match (&r.at.stream, r.directory) {
+        (Some(_), _) => CompletionFilter::STREAM_NAME,
+        (None, true) => CompletionFilter::DIR_NAME,
+        (None, false) => CompletionFilter::FILE_NAME,
+    };
+    let action = match r.at.stream {
+        Some(_) => Action::REMOVED_STREAM,
+        None => Action::REMOVED,
+    };
+    super::notify::report(core, now, backend, &r.at, action, filter);
+}
+
+/// Closes an open for which no CLOSE came.
+pub(crate) fn close_open(core: &mut Core, now: Now, open: Id<Open>) {
+    if begin_close(core, now, open) {
+        dispatch::spawn(core, now, |cx| crate::cmd::close::unasked(cx, open));
+    }
+}
+
+/// Ends a tree connect and everything opened through it ([MS-SMB2] 3.3.5.8).
+pub(crate) fn end_tree(core: &mut Core, now: Now, id: Id<Tree>) {
+    let Some(tree) = core.trees.remove(id) else {
+        return;
+    };
+    if let Some(s) = core.sessions.get_mut(tree.session) {
+        s.trees.remove(&tree.wire);
+    }
+    let opens: Vec<_> = core
+        .opens
+        .iter()
+        .filter(|(_, o)| o.tree == id)
+        .map(|(id, _)| id)
+        .collect();
+    for open in opens {
+        close_open(core, now, open);
+    }
+}
+
+/// Ends a session on all its channels ([MS-SMB2] 3.3.5.6, 3.3.7.1).
+pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
+    let Some(session) = core.sessions.get_mut(id) else {
+        return;
+    };
+    let trees: Vec<_> = session.trees.values().copied().collect();
+    for tree in trees {
+        end_tree(core, now, tree);
+    }
+    let Some(session) = core.sessions.get(id) else {
+        return;
+    };
+    let opens: Vec<_> = session.opens.iter().copied().collect();
+    for open in opens {
+        close_open(core, now, open);
+    }
+    let Some(session) = core.sessions.remove(id) else {
+        return;
+    };
+    core.timers.clear(Timer::Idle(id));
+    let conns: Vec<ConnId> = session
+        .channels
+        .keys()
+        .chain(session.setups.keys())
+        .copied()
+        .collect();
+    for conn in conns {
+        if let Some(c) = core.conns.get_mut(conn)
+            && c.sessions.remove(&session.wire).is_some()
+        {
+            core.emit(Output::Keys(conn, KeyUpdate::Remove(session.wire)));
+        }
+    }
+    if session.established().is_some() {
+        core.event(Event::LoggedOff {
+            session: session.wire,
+        });
+    }
+}
+
+/// A transport connection has gone ([MS-SMB2] 3.3.7.1): what only it carried ends with it.
+pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
+    let Some(c) = core.conns.get_mut(id) else {
+        return;
+    };
+    c.closing = true;
+    let chains: Vec<_> = c.chains.iter().copied().collect();
+    let sessions: Vec<_> = c.sessions.iter().map(|(w, s)| (*w, *s)).collect();
+    for chain in chains {
+        let Some(chain) = core.chains.remove(chain) else {
+            continue;
+        };
+        let Some(op) = chain.current else { continue };
+        // Nobody can be answered any more. What the backend is doing comes to its end and is
+        // accounted for; what waits for others stops waiting.
+        if let Some(op) = core.ops.get_mut(op) {
+            op.chain = None;
+            op.conn = None;
+        }
+        core.timers.clear(Timer::Interim(op));
+        if core
+            .ops
+            .get(op)
+            .is_some_and(|op| !matches!(op.wait, Wait::Completion(_)))
+        {
+            dispatch::interrupt(core, now, op, Wake::Closed);
+        }
+    }
+    core.timers.clear(Timer::Logon(id));
+    for (wire, session) in sessions {
+        let Some(s) = core.sessions.get_mut(session) else {
+            continue;
+        };
+        s.channels.remove(&id);
+        s.setups.remove(&id);
+        let alone = s.channels.is_empty();
+        if let Some(c) = core.conns.get_mut(id) {
+            c.sessions.remove(&wire);
+        }
+        if alone {
+            end_session(core, now, session);
+        }
+    }
+    core.conns.remove(id);
+}

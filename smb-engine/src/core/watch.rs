@@ -1,0 +1,45 @@
+//! Change notification of one directory open, [MS-FSA] 2.1.1.5.
+
+use std::collections::VecDeque;
+
+use smb_proto::info::notify::Change;
+use smb_proto::msg::change_notify::CompletionFilter;
+
+use super::Op;
+use crate::table::Id;
+
+/// What a directory open wants to know, and what happened since it last asked.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// CompletionFilter of the first request; fixed for the life of the open.
+    pub(crate) filter: CompletionFilter,
+    /// SMB2_WATCH_TREE of the first request.
+    pub(crate) recursive: bool,
+    /// Changes that no request has taken yet.
+    pub(crate) changes: Vec<Change>,
+    /// Bytes that [`Self::changes`] takes, against `Limits::max_notify_bytes`.
+    pub(crate) bytes: usize,
+    /// More happened than is kept: the next answer is STATUS_NOTIFY_ENUM_DIR.
+    pub(crate) overflowed: bool,
+    /// CHANGE_NOTIFY requests that wait, first come first served.
+    pub(crate) waiting: VecDeque<Id<Op>>,
+}
+
+impl Watch {
+    /// Keeps a change for the next request, or notes that there were too many.
+    pub(crate) fn add(&mut self, entry: Change, max: usize) {
+        if self.overflowed {
+            return;
+        }
+        // 12 fixed bytes and padding for each, [MS-FSCC] 2.7.1.
+        let size = smb_proto::wire::utf16_len(&entry.name).saturating_add(16);
+        if self.bytes.saturating_add(size) > max {
+            self.overflowed = true;
+            self.changes.clear();
+            self.bytes = 0;
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(size);
+        self.changes.push(entry);
+    }
+}

@@ -1,0 +1,170 @@
+//! Comparing names: without regard to case, and with the wildcards of [MS-FSA] 2.1.4.4.
+
+/// One character in the form in which names are compared: simple upper case ([MS-FSA] 2.1.4.3
+/// compares up-cased names). Characters whose upper case is more than one character stay.
+#[must_use]
+pub fn fold_char(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(u), None) => u,
+        _ => c,
+    }
+}
+
+/// A name in the form in which names are compared; the key of maps of names.
+#[must_use]
+pub fn fold(name: &str) -> String {
+    name.chars().map(fold_char).collect()
+}
+
+/// Whether two names are the same without regard to case.
+#[must_use]
+pub fn same_name(a: &str, b: &str) -> bool {
+    a == b || a.chars().map(fold_char).eq(b.chars().map(fold_char))
+}
+
+/// A search expression, [MS-FSA] 2.1.4.4: `*` and `?` and their DOS forms `<` (DOS_STAR), `>`
+/// (DOS_QM) and `"` (DOS_DOT).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    folded: Vec<char>,
+}
+
+impl Pattern {
+    /// The expression `text`; `None` if it matches every name (`*`, or empty).
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        if matches!(text, "" | "*") {
+            return None;
+        }
+        Some(Self {
+            folded: text.chars().map(fold_char).collect(),
+        })
+    }
+
+    /// Whether the expression has no wildcards, so that it matches one name at most.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        !self
+            .folded
+            .iter()
+            .any(|c| matches!(c, '*' | '?' | '<' | '>' | '"'))
+    }
+
+    /// The (folded) name, if the expression is literal.
+    #[must_use]
+    pub fn as_literal(&self) -> Option<String> {
+        self.is_literal().then(|| self.folded.iter().collect())
+    }
+
+    /// Whether `name` matches.
+    ///
+    /// Walks the name once, keeping the set of positions in the expression that are possible so
+    /// far, so the time is bounded by the product of the two lengths whatever the expression.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let name: Vec<char> = name.chars().map(fold_char).collect();
+        let last_dot = name.iter().rposition(|&c| c == '.');
+        let mut now = vec![false; self.folded.len().saturating_add(1)];
+        if let Some(first) = now.first_mut() {
+            *first = true;
+        }
+        self.skip_empty(&mut now, name.first().copied(), name.is_empty());
+        for (i, &c) in name.iter().enumerate() {
+            let mut next = vec![false; now.len()];
+            for (p, &e) in self.folded.iter().enumerate() {
+                if now.get(p) != Some(&true) {
+                    continue;
+                }
+                let (stay, step) = match e {
+                    '*' => (true, false),
+                    // DOS_STAR matches everything, but the last dot only if it is not the last
+                    // thing it has to match.
+                    '<' => (c != '.' || last_dot.is_some_and(|d| i < d), c == '.'),
+                    '>' => (false, c != '.'),
+                    '"' => (false, c == '.'),
+                    '?' => (false, true),
+                    e => (false, e == c),
+                };
+                if stay && let Some(n) = next.get_mut(p) {
+                    *n = true;
+                }
+                if step && let Some(n) = next.get_mut(p.saturating_add(1)) {
+                    *n = true;
+                }
+            }
+            let rest = name.get(i.saturating_add(1)).copied();
+            self.skip_empty(&mut next, rest, rest.is_none());
+            now = next;
+        }
+        now.last() == Some(&true)
+    }
+
+    /// Marks the positions that are reached without taking a character: behind `*` and `<` always,
+    /// behind `>` before a dot or at the end, behind `"` at the end.
+    fn skip_empty(&self, now: &mut [bool], next: Option<char>, at_end: bool) {
+        for (p, &e) in self.folded.iter().enumerate() {
+            let passes = match e {
+                '*' | '<' => true,
+                '>' => at_end || next == Some('.'),
+                '"' => at_end,
+                _ => false,
+            };
+            if passes
+                && now.get(p) == Some(&true)
+                && let Some(n) = now.get_mut(p.saturating_add(1))
+            {
+                *n = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn m(pattern: &str, name: &str) -> bool {
+        Pattern::new(pattern).is_none_or(|p| p.matches(name))
+    }
+
+    #[test]
+    fn names_are_compared_folded() {
+        assert!(same_name("straße.ТХТ", "STRAßE.тхт"));
+        assert!(!same_name("a", "ab"));
+    }
+
+    #[test]
+    fn wildcards() {
+        for (p, yes, no) in [
+            ("*", &["a", "a.b", ".x"][..], &[][..]),
+            ("*.txt", &["a.TXT", ".txt", "a.b.txt"], &["a.tx", "txt"]),
+            ("a?c", &["abc", "a.c"], &["ac", "abcd"]),
+            ("*.*", &["a.b", "a."], &["a"]),
+            ("<.txt", &["a.txt", "a.b.txt"], &["a.txt.b"]),
+            // What clients send for `*.` and `???.???`: DOS forms.
+            ("<", &["a", "a.b", "a.b.c"], &[]),
+            ("<\"", &["abc"], &[]),
+            (
+                ">>>\">>>",
+                &["abc", "ab", "a.b", "abc.def", ""],
+                &["abcd", "abc.defg"],
+            ),
+            ("abc\"", &["abc", "abc."], &["abc.d"]),
+            ("ab>>", &["ab", "abc", "abcd"], &["abcde"]),
+        ] {
+            for n in yes {
+                assert!(m(p, n), "{p} {n}");
+            }
+            for n in no {
+                assert!(!m(p, n), "{p} {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn bad_expressions_take_bounded_time() {
+        let p = Pattern::new(&"*a".repeat(200)).unwrap();
+        assert!(!p.matches(&"a".repeat(199)));
+    }
+}

@@ -1,0 +1,4 @@
+//! Named pipes.
+/// A pipe.
+#[derive(Debug)]
+pub struct Pipe;

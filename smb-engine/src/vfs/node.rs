@@ -1,0 +1,143 @@
+//! What a backend tells about files, directories and volumes.
+
+use bitflags::bitflags;
+use bytes::Bytes;
+use smb_proto::FileTime;
+use smb_proto::info::FileAttributes;
+
+/// Identity of a file or directory, the same for all its names and streams, and stable while the
+/// file exists. Two shares that show the same file must give it the same identity, because share
+/// modes, locks and oplocks hang on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NodeId {
+    /// The volume; chosen by the backend, unique in the process.
+    pub volume: u64,
+    /// The file on the volume: what clients see as FileId, IndexNumber ([MS-FSCC] 2.1.9, 2.4.22).
+    pub file: u64,
+}
+
+/// Metadata of a file, directory or stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Identity of the file (a stream has that of its file).
+    pub node: NodeId,
+    /// CreationTime, [MS-FSCC] 2.4.7.
+    pub creation: FileTime,
+    /// LastAccessTime.
+    pub access: FileTime,
+    /// LastWriteTime.
+    pub write: FileTime,
+    /// ChangeTime.
+    pub change: FileTime,
+    /// EndOfFile of the stream this is about, in bytes; 0 for a directory.
+    pub size: u64,
+    /// AllocationSize of the stream, in bytes.
+    pub allocation: u64,
+    /// Attributes as a client sees them: never empty ([`FileAttributes::NORMAL`] alone if no other),
+    /// DIRECTORY set for a directory, REPARSE_POINT set with a tag.
+    pub attributes: FileAttributes,
+    /// Number of hard links.
+    pub links: u32,
+    /// EaSize as [MS-FSCC] 2.4.13 counts it: 0 without EAs, else 4 plus each entry.
+    pub ea_size: u32,
+    /// Reparse tag; 0 if it is none.
+    pub reparse_tag: u32,
+}
+
+impl FileInfo {
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.attributes.contains(FileAttributes::DIRECTORY)
+    }
+}
+
+/// One name of a listing, or what is known of a file by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirItem {
+    /// The name as stored, one component.
+    pub name: String,
+    /// The 8.3 name, empty if there is none.
+    pub short_name: String,
+    /// Its metadata.
+    pub info: FileInfo,
+}
+
+/// An extended attribute, [MS-FSCC] 2.4.16.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ea {
+    /// FILE_NEED_EA (0x80) or 0.
+    pub flags: u8,
+    /// The name, ASCII, without terminator. Compared without regard to case.
+    pub name: String,
+    /// The value; empty in a change means: remove.
+    pub value: Bytes,
+}
+
+/// A data stream of a file, [MS-FSCC] 2.4.49.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Name without colons and type; empty for the unnamed stream.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes allocated.
+    pub allocation: u64,
+}
+
+/// A part of a file that has storage, [MS-FSCC] 2.3.55.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AllocatedRange {
+    /// First byte.
+    pub offset: u64,
+    /// Bytes.
+    pub len: u64,
+}
+
+/// A volume, [MS-FSCC] 2.5.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeInfo {
+    /// VolumeCreationTime.
+    pub creation: FileTime,
+    /// VolumeSerialNumber.
+    pub serial: u32,
+    /// VolumeLabel.
+    pub label: String,
+    /// Bytes per sector, a power of two.
+    pub sector: u32,
+    /// Sectors per allocation unit.
+    pub sectors_per_unit: u32,
+    /// Allocation units in all.
+    pub total_units: u64,
+    /// Allocation units that the asking user can still take.
+    pub available_units: u64,
+    /// Allocation units free.
+    pub free_units: u64,
+}
+
+bitflags! {
+    /// What a backend can do; what it cannot is refused by the server without asking it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct Capabilities: u32 {
+        /// Named streams.
+        const STREAMS = 1 << 0;
+        /// Extended attributes.
+        const EAS = 1 << 1;
+        /// Stored security descriptors.
+        const SECURITY = 1 << 2;
+        /// Sparse files, zero ranges, allocated ranges.
+        const SPARSE = 1 << 3;
+        /// Block cloning.
+        const REFLINK = 1 << 4;
+        /// Hard links.
+        const HARD_LINKS = 1 << 5;
+        /// Reparse points.
+        const REPARSE = 1 << 6;
+        /// Names keep their case.
+        const CASE_PRESERVING = 1 << 7;
+        /// Open by [`NodeId`].
+        const OPEN_BY_ID = 1 << 8;
+        /// Nothing can be changed.
+        const READ_ONLY = 1 << 9;
+    }
+}
