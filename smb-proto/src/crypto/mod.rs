@@ -8,6 +8,7 @@
 mod aead;
 mod kdf;
 mod key;
+pub mod ntlm;
 mod preauth;
 mod sign;
 
@@ -19,16 +20,9 @@ pub use sign::{SigningAlgorithm, SigningKey};
 
 #[cfg(test)]
 pub(crate) mod testing {
-    /// The bytes of a hexadecimal string; blanks are skipped.
+    /// The bytes of a hexadecimal string; white space is skipped.
     pub(crate) fn hex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .map(|c| u8::try_from(c.to_digit(16).unwrap()).unwrap())
-            .collect();
-        let (pairs, rest) = digits.as_chunks::<2>();
-        assert!(rest.is_empty());
-        pairs.iter().map(|[a, b]| a << 4 | b).collect()
+        crate::testing::hex(text).to_vec()
     }
 
     /// [`hex`] as an array.

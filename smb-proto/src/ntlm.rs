@@ -1,1 +1,0 @@
-//! NTLMSSP messages, [MS-NLMP] 2.2.
