@@ -12,8 +12,11 @@
 mod attributes;
 mod class;
 pub mod dir;
+pub mod file;
+pub mod fs;
 mod layout;
 pub mod notify;
+pub mod quota;
 mod security;
 
 pub use attributes::FileAttributes;
