@@ -251,7 +251,9 @@ fn has_own_body(command: Command, status: NtStatus, element: &Bytes) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_util::element;
+    use proptest::prelude::*;
+
+    use super::super::test_util::{element, element_of};
     use super::*;
     use crate::id::{FileId, MessageId};
 
@@ -261,6 +263,26 @@ mod tests {
         let mut w = Writer::new();
         encode_message(&header, body, &mut w);
         (header, w.into_inner().freeze())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(
+            size in prop::sample::select(vec![2u8, 4, 9, 17, 24, 25, 32, 33, 36, 41, 48, 49, 57, 60, 65, 89]),
+            small in prop::collection::vec(prop::sample::select(vec![0u8, 1, 8, 64, 72, 112, 120, 255]), 0..160),
+            status in prop::sample::select(vec![NtStatus::SUCCESS, NtStatus::BUFFER_OVERFLOW, NtStatus::ACCESS_DENIED]),
+        ) {
+            let mut body = vec![size, 0];
+            body.extend_from_slice(&small);
+            let element = element_of(&body);
+            for &command in Command::ALL {
+                // Only that they return is asked of them.
+                let _ = Request::parse(command, &element);
+                let mut header = Header::request(command, MessageId(0));
+                header.status = status;
+                let _ = Response::parse(&header, &element);
+            }
+        }
     }
 
     #[test]

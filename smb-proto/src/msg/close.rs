@@ -129,7 +129,7 @@ impl Response {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::test_util::round_trip;
+    use super::super::test_util::{element, element_of, hex, round_trip};
     use super::*;
 
     proptest! {
@@ -156,5 +156,28 @@ mod tests {
             let bytes = round_trip(&response, 60, Response::encode, Response::parse);
             prop_assert_eq!(bytes.len(), 64 + 60);
         }
+    }
+
+    /// Sent by Samba 4.17.
+    #[test]
+    fn a_captured_response() {
+        let body = hex("\
+            3c000100000000000dfecf12807add01d07ed112807add019f3cd112807add019f3cd112
+            807add0100100000000000007c0100000000000020000000");
+        let response = Response::parse(&element_of(&body)).unwrap();
+        assert_eq!(
+            response,
+            Response {
+                flags: CloseFlags::POSTQUERY_ATTRIB,
+                creation_time: FileTime(0x01dd_7a80_12cf_fe0d),
+                last_access_time: FileTime(0x01dd_7a80_12d1_7ed0),
+                last_write_time: FileTime(0x01dd_7a80_12d1_3c9f),
+                change_time: FileTime(0x01dd_7a80_12d1_3c9f),
+                allocation_size: 4096,
+                end_of_file: 380,
+                file_attributes: FileAttributes::ARCHIVE,
+            }
+        );
+        assert_eq!(element(|w| response.encode(w))[64..], body);
     }
 }

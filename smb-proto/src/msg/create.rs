@@ -12,144 +12,9 @@ use crate::id::FileId;
 use crate::info::FileAttributes;
 use crate::wire::{Fields, Writer, decode_utf16, len16, len32, slice_of, sub_slice, utf16_len};
 
-bitflags! {
-    /// ShareAccess of a CREATE request: what others may do while the file is open.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-    pub struct ShareAccess: u32 {
-        /// FILE_SHARE_READ.
-        const READ = 0x0000_0001;
-        /// FILE_SHARE_WRITE.
-        const WRITE = 0x0000_0002;
-        /// FILE_SHARE_DELETE: deleting and renaming.
-        const DELETE = 0x0000_0004;
-        /// Bits without a name are kept as received.
-        const _ = !0;
-    }
-}
+mod fields;
 
-bitflags! {
-    /// CreateOptions of a CREATE request.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-    pub struct CreateOptions: u32 {
-        /// FILE_DIRECTORY_FILE: create or open a directory.
-        const DIRECTORY_FILE = 0x0000_0001;
-        /// FILE_WRITE_THROUGH.
-        const WRITE_THROUGH = 0x0000_0002;
-        /// FILE_SEQUENTIAL_ONLY.
-        const SEQUENTIAL_ONLY = 0x0000_0004;
-        /// FILE_NO_INTERMEDIATE_BUFFERING.
-        const NO_INTERMEDIATE_BUFFERING = 0x0000_0008;
-        /// FILE_SYNCHRONOUS_IO_ALERT; a server ignores it.
-        const SYNCHRONOUS_IO_ALERT = 0x0000_0010;
-        /// FILE_SYNCHRONOUS_IO_NONALERT; a server ignores it.
-        const SYNCHRONOUS_IO_NONALERT = 0x0000_0020;
-        /// FILE_NON_DIRECTORY_FILE: fail on a directory.
-        const NON_DIRECTORY_FILE = 0x0000_0040;
-        /// FILE_COMPLETE_IF_OPLOCKED.
-        const COMPLETE_IF_OPLOCKED = 0x0000_0100;
-        /// FILE_NO_EA_KNOWLEDGE.
-        const NO_EA_KNOWLEDGE = 0x0000_0200;
-        /// FILE_OPEN_REMOTE_INSTANCE.
-        const OPEN_REMOTE_INSTANCE = 0x0000_0400;
-        /// FILE_RANDOM_ACCESS.
-        const RANDOM_ACCESS = 0x0000_0800;
-        /// FILE_DELETE_ON_CLOSE.
-        const DELETE_ON_CLOSE = 0x0000_1000;
-        /// FILE_OPEN_BY_FILE_ID: the name is an 8 or 16 byte file id.
-        const OPEN_BY_FILE_ID = 0x0000_2000;
-        /// FILE_OPEN_FOR_BACKUP_INTENT.
-        const OPEN_FOR_BACKUP_INTENT = 0x0000_4000;
-        /// FILE_NO_COMPRESSION.
-        const NO_COMPRESSION = 0x0000_8000;
-        /// FILE_OPEN_REQUIRING_OPLOCK.
-        const OPEN_REQUIRING_OPLOCK = 0x0001_0000;
-        /// FILE_DISALLOW_EXCLUSIVE.
-        const DISALLOW_EXCLUSIVE = 0x0002_0000;
-        /// FILE_RESERVE_OPFILTER; a server refuses it.
-        const RESERVE_OPFILTER = 0x0010_0000;
-        /// FILE_OPEN_REPARSE_POINT: open the reparse point itself.
-        const OPEN_REPARSE_POINT = 0x0020_0000;
-        /// FILE_OPEN_NO_RECALL.
-        const OPEN_NO_RECALL = 0x0040_0000;
-        /// FILE_OPEN_FOR_FREE_SPACE_QUERY.
-        const OPEN_FOR_FREE_SPACE_QUERY = 0x0080_0000;
-        /// Bits without a name are kept as received.
-        const _ = !0;
-    }
-}
-
-/// CreateDisposition: what to do when the file exists and when it does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u32)]
-pub enum CreateDisposition {
-    /// FILE_SUPERSEDE: replace it; else create it.
-    Supersede = 0,
-    /// FILE_OPEN: open it; else fail.
-    Open = 1,
-    /// FILE_CREATE: fail; else create it.
-    Create = 2,
-    /// FILE_OPEN_IF: open it; else create it.
-    OpenIf = 3,
-    /// FILE_OVERWRITE: overwrite it; else fail.
-    Overwrite = 4,
-    /// FILE_OVERWRITE_IF: overwrite it; else create it.
-    OverwriteIf = 5,
-}
-
-impl CreateDisposition {
-    /// All dispositions in the order of their numbers.
-    pub const ALL: [Self; 6] = [
-        Self::Supersede,
-        Self::Open,
-        Self::Create,
-        Self::OpenIf,
-        Self::Overwrite,
-        Self::OverwriteIf,
-    ];
-
-    /// The disposition with this number, `None` above 5.
-    #[must_use]
-    pub fn from_raw(raw: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|d| u32::from(*d) == raw)
-    }
-}
-
-impl From<CreateDisposition> for u32 {
-    fn from(d: CreateDisposition) -> Self {
-        d as Self
-    }
-}
-
-/// CreateAction of a CREATE response: what was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CreateAction(pub u32);
-
-impl CreateAction {
-    /// FILE_SUPERSEDED: an existing file was replaced.
-    pub const SUPERSEDED: Self = Self(0);
-    /// FILE_OPENED: an existing file was opened.
-    pub const OPENED: Self = Self(1);
-    /// FILE_CREATED: a new file was created.
-    pub const CREATED: Self = Self(2);
-    /// FILE_OVERWRITTEN: an existing file was overwritten.
-    pub const OVERWRITTEN: Self = Self(3);
-}
-
-/// ImpersonationLevel of a CREATE request; a server refuses values above [`Self::DELEGATE`] with
-/// STATUS_BAD_IMPERSONATION_LEVEL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ImpersonationLevel(pub u32);
-
-impl ImpersonationLevel {
-    /// Anonymous.
-    pub const ANONYMOUS: Self = Self(0);
-    /// Identification.
-    pub const IDENTIFICATION: Self = Self(1);
-    /// Impersonation; what clients send.
-    pub const IMPERSONATION: Self = Self(2);
-    /// Delegate.
-    pub const DELEGATE: Self = Self(3);
-}
+pub use fields::{CreateAction, CreateDisposition, CreateOptions, ImpersonationLevel, ShareAccess};
 
 /// SMB2 CREATE Request, [MS-SMB2] 2.2.13.
 ///
@@ -407,7 +272,7 @@ fn encode_contexts(contexts: &[RawContext], fields: usize, w: &mut Writer) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::test_util::{element, round_trip};
+    use super::super::test_util::{element, element_of, hex, round_trip};
     use super::*;
 
     fn contexts() -> impl Strategy<Value = Vec<RawContext>> {
@@ -487,6 +352,73 @@ mod tests {
         }
     }
 
+    /// Sent by smbtorture (smb2.durable-v2-open.create-blob).
+    #[test]
+    fn a_captured_request() {
+        let body = hex("\
+            390000090200000000000000000000000000000000000000ff011f008000000000000000
+            030000006400200078005000c800000038000000640075007200610062006c0065005f00
+            760032005f006f00700065006e005f006300720065006100740065005f0062006c006f00
+            62005f00570036002d00610053007300230057002e006400610074000000000010000400
+            00001800200000004448325100000000ffffffff000000000000000000000000df78e5b7
+            f2a4b941a6ed565892cf8054");
+        let request = Request::parse(&element_of(&body)).unwrap();
+        assert_eq!(
+            request,
+            Request {
+                requested_oplock_level: OplockLevel::BATCH,
+                impersonation_level: ImpersonationLevel::IMPERSONATION,
+                desired_access: AccessMask::FILE_ALL_ACCESS,
+                file_attributes: FileAttributes::NORMAL,
+                share_access: ShareAccess::empty(),
+                create_disposition: CreateDisposition::OpenIf.into(),
+                create_options: CreateOptions::from_bits_retain(0x0020_0064),
+                name: "durable_v2_open_create_blob_W6-aSs#W.dat".into(),
+                contexts: vec![RawContext {
+                    name: Bytes::from_static(b"DH2Q"),
+                    data: body[body.len() - 32..].to_vec().into(),
+                }],
+            }
+        );
+        assert_eq!(element(|w| request.encode(w))[64..], body);
+    }
+
+    /// Sent by Samba 4.17 to smbtorture (smb2.lease.v2_complex1).
+    #[test]
+    fn a_captured_response() {
+        let body = hex("\
+            5900ff0002000000a8867762837add01a8867762837add01a8867762837add01a8867762
+            837add0100000000000000000000000000000000200000000000000064d6e0e200000000
+            74809f8400000000980000004c0000000000000010000400000018003400000052714c73
+            000000000df0dde0fe0fdcbaf20f221f01f0234501000000000000000000000000000000
+            0000000000000000000000000000000012470000");
+        let response = Response::parse(&element_of(&body)).unwrap();
+        assert_eq!(
+            response,
+            Response {
+                oplock_level: OplockLevel::LEASE,
+                flags: ResponseFlags::empty(),
+                create_action: CreateAction::CREATED,
+                creation_time: FileTime(0x01dd_7a83_6277_86a8),
+                last_access_time: FileTime(0x01dd_7a83_6277_86a8),
+                last_write_time: FileTime(0x01dd_7a83_6277_86a8),
+                change_time: FileTime(0x01dd_7a83_6277_86a8),
+                allocation_size: 0,
+                end_of_file: 0,
+                file_attributes: FileAttributes::ARCHIVE,
+                file_id: FileId {
+                    persistent: 0xe2e0_d664,
+                    volatile: 0x849f_8074,
+                },
+                contexts: vec![RawContext {
+                    name: Bytes::from_static(b"RqLs"),
+                    data: body[body.len() - 52..].to_vec().into(),
+                }],
+            }
+        );
+        assert_eq!(element(|w| response.encode(w))[64..], body);
+    }
+
     #[test]
     fn refuses_names_that_are_not_where_they_should_be() {
         let good = element(|w| request("ab", vec![]).encode(w)).to_vec();
@@ -545,13 +477,5 @@ mod tests {
             Request::parse(&bytes.into()).unwrap().name,
             "\u{fffd}\0\u{1}\0"
         );
-    }
-
-    #[test]
-    fn dispositions() {
-        for d in CreateDisposition::ALL {
-            assert_eq!(CreateDisposition::from_raw(d.into()), Some(d));
-        }
-        assert_eq!(CreateDisposition::from_raw(6), None);
     }
 }

@@ -157,7 +157,7 @@ impl Message {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::test_util::{element_of, round_trip};
+    use super::super::test_util::{element, element_of, hex, round_trip};
     use super::*;
 
     proptest! {
@@ -187,6 +187,26 @@ mod tests {
             });
             round_trip(&ack, 36, Message::encode, Message::parse);
         }
+    }
+
+    /// Sent by Samba 4.17 to smbtorture (smb2.lease.break).
+    #[test]
+    fn a_captured_notification() {
+        let body = hex("\
+            2c000000010000000df0dde0fe0fdcbaf20f221f01f02345050000000100000000000000
+            0000000000000000");
+        let message = Message::parse(&element_of(&body)).unwrap();
+        assert_eq!(
+            message,
+            Message::LeaseNotification(LeaseBreakNotification {
+                new_epoch: 0,
+                flags: LeaseBreakFlags::ACK_REQUIRED,
+                lease_key: LeaseKey(body[8..24].try_into().unwrap()),
+                current_lease_state: LeaseState::READ | LeaseState::WRITE,
+                new_lease_state: LeaseState::READ,
+            })
+        );
+        assert_eq!(element(|w| message.encode(w))[64..], body);
     }
 
     #[test]

@@ -19,11 +19,11 @@ pub(super) fn parse(element: &Bytes, what: &'static str) -> Result<Bytes, ParseE
     slice_of(element, offset, len, BUFFER, what)
 }
 
-/// The eight bytes before the buffer, for a payload of `len` bytes that follows by other means.
-/// Without a payload the offset is zero.
+/// The eight bytes before the buffer, for a payload of `len` bytes that follows by other means. The
+/// offset is that of the buffer also when there is no payload: some clients insist on it.
 pub(super) fn encode_fixed(len: usize, w: &mut Writer) {
     w.u16(9);
-    w.u16(if len == 0 { 0 } else { len16(BUFFER) });
+    w.u16(len16(BUFFER));
     w.u32(len32(len));
 }
 
