@@ -1,1 +1,3 @@
 //! Serves directories over SMB2/3.
+
+pub mod config;

@@ -1,0 +1,150 @@
+//! `hosts allow` and `hosts deny`: addresses and networks, as in hosts_access(5).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::value::{Expected, Setting, list, show_list};
+
+/// One address or network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostPattern {
+    /// `ALL`
+    All,
+    /// The network of this address that this many leading bits make; all bits: one host.
+    Net(IpAddr, u8),
+}
+
+impl HostPattern {
+    fn matches(self, address: IpAddr) -> bool {
+        match self {
+            Self::All => true,
+            Self::Net(net, bits) => match (net, address.to_canonical()) {
+                (IpAddr::V4(net), IpAddr::V4(address)) => {
+                    let shift = 32u32.saturating_sub(u32::from(bits));
+                    u64::from(net.to_bits()) >> shift == u64::from(address.to_bits()) >> shift
+                }
+                (IpAddr::V6(net), IpAddr::V6(address)) => {
+                    let shift = 128u32.saturating_sub(u32::from(bits));
+                    bits == 0 || net.to_bits() >> shift == address.to_bits() >> shift
+                }
+                _ => false,
+            },
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        if word.eq_ignore_ascii_case("ALL") {
+            return Some(Self::All);
+        }
+        if word.eq_ignore_ascii_case("localhost") {
+            return Some(Self::Net(Ipv4Addr::LOCALHOST.into(), 8));
+        }
+        if let Some((net, mask)) = word.split_once('/') {
+            let net: IpAddr = net.parse().ok()?;
+            let longest = if net.is_ipv4() { 32 } else { 128 };
+            let bits = match mask.parse::<u8>() {
+                Ok(bits) => bits,
+                Err(_) => {
+                    let mask = mask.parse::<Ipv4Addr>().ok()?.to_bits();
+                    // A mask is ones, then zeros.
+                    (mask.leading_ones() + mask.trailing_zeros() >= 32)
+                        .then(|| u8::try_from(mask.leading_ones()).ok())??
+                }
+            };
+            return (bits <= longest).then_some(Self::Net(net, bits));
+        }
+        if let Some(prefix) = word.strip_suffix('.') {
+            let octets: Vec<u8> = prefix
+                .split('.')
+                .map(|o| o.parse().ok())
+                .collect::<Option<_>>()?;
+            let mut all = [0u8; 4];
+            all.get_mut(..octets.len())?.copy_from_slice(&octets);
+            let bits = u8::try_from(octets.len()).ok()?.checked_mul(8)?;
+            return Some(Self::Net(Ipv4Addr::from(all).into(), bits));
+        }
+        let address: IpAddr = word.parse().ok()?;
+        Some(Self::Net(address, if address.is_ipv4() { 32 } else { 128 }))
+    }
+
+    fn show(self) -> String {
+        match self {
+            Self::All => "ALL".to_owned(),
+            Self::Net(net, bits) if bits == if net.is_ipv4() { 32 } else { 128 } => net.to_string(),
+            Self::Net(net, bits) => format!("{net}/{bits}"),
+        }
+    }
+}
+
+/// Patterns, and exceptions from them after the word `EXCEPT`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostList {
+    /// Any of these,
+    pub any: Vec<HostPattern>,
+    /// but none of these.
+    pub except: Vec<HostPattern>,
+}
+
+impl HostList {
+    /// Whether the list names an address.
+    #[must_use]
+    pub fn names(&self, address: IpAddr) -> bool {
+        self.any.iter().any(|p| p.matches(address))
+            && !self.except.iter().any(|p| p.matches(address))
+    }
+}
+
+impl Setting for HostList {
+    fn parse(text: &str, _: &mut Vec<String>) -> Result<Self, Expected> {
+        let mut hosts = Self::default();
+        let mut excepting = false;
+        for word in list(text) {
+            if word.eq_ignore_ascii_case("EXCEPT") && !excepting {
+                excepting = true;
+                continue;
+            }
+            let pattern = HostPattern::parse(&word).ok_or_else(|| {
+                Expected::new(format!(
+                    "addresses or networks, as in `192.168.1.7 10.0.0.0/8 fe80::/10`, instead of `{word}` (names are not looked up)"
+                ))
+            })?;
+            if excepting {
+                hosts.except.push(pattern);
+            } else {
+                hosts.any.push(pattern);
+            }
+        }
+        if hosts.any.is_empty() {
+            return Err(Expected::new("at least one address, network or `ALL`"));
+        }
+        Ok(hosts)
+    }
+
+    fn show(&self) -> String {
+        let mut text = show_list(self.any.iter().map(|p| p.show()));
+        if !self.except.is_empty() {
+            text.push_str(" EXCEPT ");
+            text.push_str(&show_list(self.except.iter().map(|p| p.show())));
+        }
+        text
+    }
+}
+
+/// Whether a host may connect, as smb.conf(5) has it under `hosts allow`.
+#[must_use]
+pub(super) fn admits(allow: Option<&HostList>, deny: Option<&HostList>, address: IpAddr) -> bool {
+    let denied = deny.is_some_and(|d| d.names(address));
+    if address.to_canonical().is_loopback() {
+        let by_address = deny.is_some_and(|d| {
+            d.any
+                .iter()
+                .any(|p| *p != HostPattern::All && p.matches(address))
+        });
+        return !by_address || allow.is_some_and(|a| a.names(address));
+    }
+    match (allow, deny) {
+        (None, None) => true,
+        (Some(allow), None) => allow.names(address),
+        (None, Some(_)) => !denied,
+        (Some(allow), Some(_)) => allow.names(address) || !denied,
+    }
+}

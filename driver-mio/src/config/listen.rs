@@ -1,0 +1,126 @@
+//! Which addresses to listen on.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use super::types::Global;
+
+/// An address of the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// Name of the interface.
+    pub interface: String,
+    /// Index of the interface.
+    pub index: u32,
+    /// The address.
+    pub address: IpAddr,
+    /// It belongs to the loopback interface.
+    pub loopback: bool,
+}
+
+/// The addresses of all interfaces that are up.
+///
+/// # Errors
+/// If the system does not tell them.
+pub fn local_addresses() -> std::io::Result<Vec<LocalAddress>> {
+    use nix::net::if_::{InterfaceFlags, if_nametoindex};
+    let mut addresses = Vec::new();
+    for interface in nix::ifaddrs::getifaddrs()? {
+        let Some(address) = interface.address else {
+            continue;
+        };
+        let address: IpAddr = if let Some(v4) = address.as_sockaddr_in() {
+            v4.ip().into()
+        } else if let Some(v6) = address.as_sockaddr_in6() {
+            v6.ip().into()
+        } else {
+            continue;
+        };
+        if !interface.flags.contains(InterfaceFlags::IFF_UP) {
+            continue;
+        }
+        addresses.push(LocalAddress {
+            index: if_nametoindex(interface.interface_name.as_str()).unwrap_or(0),
+            loopback: interface.flags.contains(InterfaceFlags::IFF_LOOPBACK),
+            interface: interface.interface_name,
+            address,
+        });
+    }
+    Ok(addresses)
+}
+
+/// What `interfaces` names and the machine does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`interfaces` names `{0}`, which this machine does not have; expected the name of an interface, one of its addresses, or a network (`ip address` shows them)"
+)]
+pub struct NoSuchInterface(pub String);
+
+/// The sockets to open: every address of the machine, or with `bind interfaces only` those that
+/// `interfaces` names. One socket for `[::]` serves IPv4 too.
+///
+/// # Errors
+/// If `interfaces` names something that the machine does not have.
+pub fn listen_on(
+    global: &Global,
+    machine: &[LocalAddress],
+) -> Result<Vec<SocketAddr>, NoSuchInterface> {
+    let ports = &global.ports.0;
+    if !global.bind_interfaces_only {
+        return Ok(ports
+            .iter()
+            .map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port)))
+            .collect());
+    }
+    let mut chosen: Vec<SocketAddr> = Vec::new();
+    for name in &global.interfaces {
+        let mut found = false;
+        for local in machine.iter().filter(|l| names(name, l)) {
+            found = true;
+            for port in ports {
+                let socket = match local.address {
+                    // A link-local address means nothing without its interface.
+                    IpAddr::V6(a) if a.is_unicast_link_local() => {
+                        SocketAddrV6::new(a, *port, 0, local.index).into()
+                    }
+                    address => SocketAddr::new(address, *port),
+                };
+                if !chosen.contains(&socket) {
+                    chosen.push(socket);
+                }
+            }
+        }
+        if !found {
+            return Err(NoSuchInterface(name.clone()));
+        }
+    }
+    Ok(chosen)
+}
+
+/// Whether an element of `interfaces` (`eth0`, `eth*`, `192.168.1.7`, `192.168.1.0/24`) names an
+/// address.
+fn names(element: &str, local: &LocalAddress) -> bool {
+    if let Ok(address) = element.parse::<IpAddr>() {
+        return address == local.address;
+    }
+    if let Some(list) = parse_network(element) {
+        return list.names(local.address);
+    }
+    match element.strip_suffix('*') {
+        Some(prefix) => local.interface.starts_with(prefix),
+        None => local.interface == element,
+    }
+}
+
+fn parse_network(element: &str) -> Option<super::HostList> {
+    use super::value::Setting;
+    let (address, _) = element.split_once('/')?;
+    address.parse::<IpAddr>().ok()?;
+    super::HostList::parse(element, &mut Vec::new()).ok()
+}
+
+/// The same port on every IPv4 address, for machines without IPv6.
+#[must_use]
+pub fn without_ipv6(address: SocketAddr) -> Option<SocketAddr> {
+    (address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        .then(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+}

@@ -1,0 +1,407 @@
+//! Values of single parameters.
+
+use std::net::IpAddr;
+
+use smb_proto::Dialect;
+use smb_proto::crypto::{Cipher, SigningAlgorithm};
+
+use super::{good, lines, one_mistake, warned};
+use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on};
+use crate::config::value::{list, parse_size, show_size};
+use crate::config::{
+    Global, HostList, LogLevel, MapToGuest, Mode, Principal, Setting, ShareConfig, Signing,
+    VfsObjects,
+};
+
+/// The share of a configuration with these lines in it.
+#[track_caller]
+fn share(text: &str) -> ShareConfig {
+    good(&format!("[s]\npath = /s\n{text}")).shares[0].clone()
+}
+
+#[track_caller]
+fn global(text: &str) -> Global {
+    good(&format!("[global]\n{text}")).global
+}
+
+#[test]
+fn booleans() {
+    for word in ["yes", "Yes", "TRUE", "on", "1", "enable"] {
+        assert!(share(&format!("guest ok = {word}")).guest_ok, "{word}");
+    }
+    for word in ["no", "False", "off", "0"] {
+        assert!(!share(&format!("browseable = {word}")).browseable, "{word}");
+    }
+    one_mistake(
+        "[s]\npath = /s\nguest ok = yess",
+        "3:12 expected `yes` or `no` for `guest ok`, found `yess`",
+    );
+}
+
+#[test]
+fn sizes() {
+    assert_eq!(parse_size("0").unwrap(), 0);
+    assert_eq!(parse_size("512").unwrap(), 512);
+    assert_eq!(parse_size("4k").unwrap(), 4096);
+    assert_eq!(parse_size("4MB").unwrap(), 4 << 20);
+    assert_eq!(parse_size("3 G").unwrap(), 3 << 30);
+    assert_eq!(parse_size("1T").unwrap(), 1 << 40);
+    assert_eq!(parse_size("1P").unwrap(), 1 << 50);
+    assert_eq!(parse_size("15E").unwrap(), 15 << 60);
+    assert_eq!(parse_size("0x10000").unwrap(), 65536);
+    for wrong in [
+        "",
+        "K",
+        "4X",
+        "4MiB",
+        "-1",
+        "16E",
+        "99999999999999999999",
+        "4 4",
+    ] {
+        assert!(parse_size(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(show_size(4 << 20), "4M");
+    assert_eq!(show_size(1000), "1000");
+    assert_eq!(show_size(0), "0");
+}
+
+#[test]
+fn sizes_of_requests_stay_in_bounds() {
+    assert_eq!(global("smb2 max read = 1048576").smb2_max_read.0, 1 << 20);
+    let (config, warnings) = warned("[global]\nsmb2 max write = 16M\nsmb2 max trans = 1");
+    assert_eq!(config.global.smb2_max_write.0, 8 << 20);
+    assert_eq!(config.global.smb2_max_trans.0, 64 << 10);
+    assert_eq!(
+        warnings,
+        [
+            "2:18 `smb2 max write`: 16M is outside 64K to 8M: 8M is used",
+            "3:18 `smb2 max trans`: 1 is outside 64K to 8M: 64K is used",
+        ]
+    );
+    let (config, _) = warned("[global]\nsmb2 max credits = 16K");
+    assert_eq!(config.global.smb2_max_credits.0, 8192);
+    assert_eq!(global("smb2 max credits = 512").smb2_max_credits.0, 512);
+}
+
+#[test]
+fn limits() {
+    assert_eq!(global("max connections = 1K").max_connections.0, 1024);
+    assert_eq!(global("max ip connections = 0").max_ip_connections.0, 65536);
+    let (config, warnings) = warned("[global]\nmax active sessions = 1M");
+    assert_eq!(config.global.max_active_sessions.0, 65536);
+    assert_eq!(warnings.len(), 1);
+    one_mistake(
+        "[global]\nmax open files = many",
+        "2:18 expected a number with or without one of K, M, G, T, P, E, as in `4M` for `max open files`, found `many`",
+    );
+}
+
+#[test]
+fn permission_bits() {
+    assert_eq!(share("create mask = 0664").create_mask, Mode(0o664));
+    assert_eq!(share("directory mode = 775").directory_mask, Mode(0o775));
+    for wrong in ["0888", "10000", "rwx"] {
+        one_mistake(
+            &format!("[s]\npath = /s\nforce create mode = {wrong}"),
+            &format!(
+                "3:21 expected permission bits in octal from 0000 to 7777 for `force create mode`, found `{wrong}`"
+            ),
+        );
+    }
+}
+
+#[test]
+fn dialects() {
+    for (word, dialect) in [
+        ("SMB2_02", Dialect::Smb202),
+        ("smb2_10", Dialect::Smb210),
+        ("SMB2", Dialect::Smb210),
+        ("SMB3_00", Dialect::Smb300),
+        ("SMB3_02", Dialect::Smb302),
+        ("SMB3_11", Dialect::Smb311),
+        ("SMB3", Dialect::Smb311),
+    ] {
+        assert_eq!(
+            global(&format!("server min protocol = {word}"))
+                .server_min_protocol
+                .0,
+            dialect
+        );
+    }
+    let (config, warnings) = warned("[global]\nserver min protocol = NT1");
+    assert_eq!(config.global.server_min_protocol.0, Dialect::Smb202);
+    assert_eq!(
+        warnings,
+        ["2:23 `server min protocol`: `NT1` is SMB1, which is not supported: SMB2_02 is used"]
+    );
+    one_mistake(
+        "[global]\nserver max protocol = 3.1.1",
+        "2:23 expected one of SMB2_02, SMB2_10, SMB3_00, SMB3_02, SMB3_11, SMB2 (SMB2_10), SMB3 (SMB3_11) for `server max protocol`, found `3.1.1`",
+    );
+}
+
+#[test]
+fn signing_and_algorithms() {
+    assert_eq!(
+        global("server signing = Mandatory").signing,
+        Signing::Mandatory
+    );
+    assert_eq!(
+        global("server signing = required").signing,
+        Signing::Mandatory
+    );
+    assert_eq!(global("server signing = disabled").signing, Signing::Auto);
+    assert_eq!(
+        global("server smb3 signing algorithms = hmac-sha256, AES-128-CMAC")
+            .signing_algorithms
+            .0,
+        [SigningAlgorithm::HmacSha256, SigningAlgorithm::AesCmac]
+    );
+    assert_eq!(
+        global("server smb3 encryption algorithms = -AES-128-GCM -AES-128-CCM")
+            .ciphers
+            .0,
+        [Cipher::Aes256Gcm, Cipher::Aes256Ccm]
+    );
+    one_mistake(
+        "[global]\nserver smb3 encryption algorithms = AES-512-GCM",
+        "2:37 expected `AES-128-GCM`, `AES-128-CCM`, `AES-256-GCM` or `AES-256-CCM` for `server smb3 encryption algorithms`, found `AES-512-GCM`",
+    );
+    one_mistake(
+        "[global]\nserver smb3 signing algorithms = AES-128-CMAC -HMAC-SHA256",
+        "2:34 expected either a list of algorithms or changes to the default list that all begin with `-` or `+` for `server smb3 signing algorithms`, found `AES-128-CMAC -HMAC-SHA256`",
+    );
+    one_mistake(
+        "[global]\nserver smb3 signing algorithms = -AES-128-CMAC -AES-128-GMAC -HMAC-SHA256",
+        "2:34 expected at least one of `AES-128-GMAC`, `AES-128-CMAC` or `HMAC-SHA256` for `server smb3 signing algorithms`, found `-AES-128-CMAC -AES-128-GMAC -HMAC-SHA256`",
+    );
+}
+
+#[test]
+fn guests() {
+    assert_eq!(
+        global("map to guest = Bad User").map_to_guest,
+        MapToGuest::BadUser
+    );
+    let (config, warnings) = warned("[global]\nmap to guest = bad password");
+    assert_eq!(config.global.map_to_guest, MapToGuest::Never);
+    assert_eq!(
+        warnings,
+        [
+            "2:16 `map to guest`: `bad password` is not supported: nobody becomes guest, as with `never`"
+        ]
+    );
+}
+
+#[test]
+fn lists_of_users() {
+    let user = |name: &str| Principal::User(name.to_owned());
+    let group = |name: &str| Principal::Group(name.to_owned());
+    assert_eq!(
+        share("valid users = anna,bob  @staff\t+\"big staff\", \"Carl Q\"").valid_users,
+        [
+            user("anna"),
+            user("bob"),
+            group("staff"),
+            group("big staff"),
+            user("Carl Q")
+        ]
+    );
+    one_mistake(
+        "[s]\npath = /s\nvalid users = ,",
+        "3:15 expected user names, and group names after `@` for `valid users`, found `,`",
+    );
+    one_mistake(
+        "[s]\npath = /s\nwrite list = @",
+        "3:14 expected user names, and group names after `@` for `write list`, found `@`",
+    );
+    let (_, warnings) = warned("[s]\npath = /s\nadmin users = &net");
+    assert_eq!(
+        warnings,
+        [
+            "3:15 `admin users`: NIS netgroups are not supported: `&net` is taken for a group of the system"
+        ]
+    );
+}
+
+#[test]
+fn lists() {
+    assert_eq!(list("a, b;c\td  \"e f\"g"), ["a", "b", "c", "d", "e fg"]);
+    assert_eq!(list(" , "), Vec::<String>::new());
+}
+
+#[test]
+fn vetoed_names() {
+    assert_eq!(
+        share("veto files = /.DS_Store/*.tmp/my file/").veto_files.0,
+        [".DS_Store", "*.tmp", "my file"]
+    );
+    one_mistake(
+        "[s]\npath = /s\nveto files = *.tmp",
+        "3:14 expected names between slashes, as in `/Thumbs.db/*.tmp/` for `veto files`, found `*.tmp`",
+    );
+}
+
+#[test]
+fn modules() {
+    assert_eq!(share("").vfs_objects, VfsObjects::default());
+    let (config, warnings) = warned("[s]\npath = /s\nvfs objects = catia fruit streams_xattr");
+    assert!(config.shares[0].vfs_objects.streams_xattr);
+    assert!(!config.shares[0].vfs_objects.acl_xattr);
+    assert_eq!(warnings.len(), 2);
+}
+
+#[test]
+fn macros_are_taken_as_they_are() {
+    let (config, warnings) = warned("[global]\nserver string = %h server at 100% speed");
+    assert_eq!(config.global.server_string, "%h server at 100% speed");
+    assert_eq!(
+        warnings,
+        ["2:17 `server string`: macros are not supported: `%h` is taken as it is written"]
+    );
+}
+
+#[test]
+fn levels_of_logging() {
+    assert_eq!(global("log level = 0").log_level, LogLevel::Warn);
+    assert_eq!(global("log level = 2").log_level, LogLevel::Info);
+    assert_eq!(global("debuglevel = 3").log_level, LogLevel::Debug);
+    assert_eq!(global("log level = 10").log_level.filter(), "trace");
+    let (config, warnings) = warned("[global]\nlog level = 1 auth:5");
+    assert_eq!(config.global.log_level, LogLevel::Info);
+    assert_eq!(warnings.len(), 1);
+}
+
+#[test]
+fn netbios_names() {
+    assert_eq!(
+        global("netbios name = FIFTEEN-LETTERS")
+            .netbios_name
+            .0
+            .len(),
+        15
+    );
+    one_mistake(
+        "[global]\nnetbios name = SIXTEEN-LETTERS-",
+        "2:16 expected a NetBIOS name: 1 to 15 characters, none of \\ / : * ? \" < > | for `netbios name`, found `SIXTEEN-LETTERS-`",
+    );
+}
+
+fn hosts(text: &str) -> HostList {
+    HostList::parse(text, &mut Vec::new()).unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn host_patterns() {
+    let list = hosts("192.168.1.7, 10.0.0.0/8 172.16. 150.203.15.0/255.255.255.0 fd00::/8");
+    for inside in [
+        "192.168.1.7",
+        "10.255.0.1",
+        "172.16.9.9",
+        "150.203.15.1",
+        "fd12::1",
+        "::ffff:10.0.0.1",
+    ] {
+        assert!(list.names(ip(inside)), "{inside}");
+    }
+    for outside in [
+        "192.168.1.8",
+        "11.0.0.1",
+        "172.17.0.1",
+        "150.203.16.1",
+        "fe80::1",
+    ] {
+        assert!(!list.names(ip(outside)), "{outside}");
+    }
+    let list = hosts("150.203. EXCEPT 150.203.6.66");
+    assert!(list.names(ip("150.203.6.65")) && !list.names(ip("150.203.6.66")));
+    assert!(hosts("0.0.0.0/0").names(ip("9.9.9.9")));
+    assert!(hosts("::/0").names(ip("2001::1")));
+    for wrong in [
+        "pirate",
+        "@net",
+        "10.0.0.0/33",
+        "10.0.0.0/255.0.255.0",
+        "1.2.3.4.5.",
+        "EXCEPT 1.2.3.4",
+    ] {
+        assert!(HostList::parse(wrong, &mut Vec::new()).is_err(), "{wrong}");
+    }
+    let text = "192.168.1.7, 10.0.0.0/8 EXCEPT 10.1.0.0/16";
+    assert_eq!(hosts(text).show(), text);
+}
+
+#[test]
+fn who_may_connect() {
+    let with = |allow: &str, deny: &str, address: &str| {
+        let mut text = String::new();
+        for (name, value) in [("hosts allow", allow), ("hosts deny", deny)] {
+            text.push_str(&format!("{name} = {value}\n"));
+        }
+        let (in_share, in_global) = (share(&text), global(&text));
+        assert_eq!(in_share.admits(ip(address)), in_global.admits(ip(address)));
+        in_share.admits(ip(address))
+    };
+    assert!(with("", "", "9.9.9.9"));
+    assert!(with("10.", "", "10.1.1.1") && !with("10.", "", "9.9.9.9"));
+    assert!(!with("", "10.", "10.1.1.1") && with("", "10.", "9.9.9.9"));
+    // Where both name it, allowed wins; where neither does, it is allowed.
+    assert!(with("10.1.", "10.", "10.1.1.1") && !with("10.1.", "10.", "10.2.1.1"));
+    assert!(with("10.1.", "10.", "9.9.9.9"));
+    assert!(with("10.1.1.1", "ALL", "10.1.1.1") && !with("10.1.1.1", "ALL", "10.1.1.2"));
+    // The machine itself, unless it is denied by address.
+    assert!(with("10.", "ALL", "127.0.0.1") && with("10.", "", "::1"));
+    assert!(!with("", "127.0.0.1", "127.0.0.1"));
+}
+
+#[test]
+fn where_to_listen() {
+    let local = |interface: &str, index, address: &str| LocalAddress {
+        interface: interface.to_owned(),
+        index,
+        address: ip(address),
+        loopback: interface == "lo",
+    };
+    let machine = [
+        local("lo", 1, "127.0.0.1"),
+        local("lo", 1, "::1"),
+        local("eth0", 2, "192.168.1.7"),
+        local("eth0", 2, "fe80::7"),
+        local("eth1", 3, "10.0.0.7"),
+    ];
+    let on = |text: &str| {
+        listen_on(&global(text), &machine)
+            .map(|sockets| sockets.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(on("").unwrap(), ["[::]:445"]);
+    assert_eq!(on("interfaces = lo").unwrap(), ["[::]:445"]);
+    let only = |interfaces: &str| {
+        on(&format!(
+            "bind interfaces only = yes\ntcp port = 4450\ninterfaces = {interfaces}"
+        ))
+    };
+    assert_eq!(only("lo").unwrap(), ["127.0.0.1:4450", "[::1]:4450"]);
+    assert_eq!(
+        only("eth* 127.0.0.1").unwrap(),
+        [
+            "192.168.1.7:4450",
+            "[fe80::7%2]:4450",
+            "10.0.0.7:4450",
+            "127.0.0.1:4450"
+        ]
+    );
+    assert_eq!(only("10.0.0.0/24").unwrap(), ["10.0.0.7:4450"]);
+    assert_eq!(only("wlan0"), Err(NoSuchInterface("wlan0".to_owned())));
+}
+
+#[test]
+fn sorted_by_place() {
+    let report = super::bad("[s]\npath = /s\nguest ok = x\nbrowseable = y\n[t]\n");
+    assert_eq!(lines(&report.errors).len(), 3);
+    assert!(report.errors.is_sorted_by_key(|p| p.at.clone()));
+}
