@@ -16,7 +16,7 @@
 //!         }
 //!         while let Some(output) = server.poll_output() {
 //!             match output {
-//!                 Output::Send(conn, answer) => send(links[conn].seal(answer)),
+//!                 Output::Send(conn, answer) => send(Link::seal(answer)),
 //!                 Output::Keys(conn, keys) => links[conn].apply(keys),
 //!                 Output::Vfs(request) => later: server.handle_completion(now, token, ..),
 //!                 Output::Lookup(token, query) => later: server.handle_completion(now, token, ..),

@@ -33,7 +33,7 @@ pub struct Token {
     reason = "moved once, from the queue to the driver"
 )]
 pub enum Output {
-    /// Give it to the connection's [`crate::link::Link::seal`] and send the bytes.
+    /// Give it to [`crate::link::Link::seal`] and send the bytes.
     Send(ConnId, Outbound),
     /// Give it to the connection's [`crate::link::Link::apply`], before anything that comes later.
     Keys(ConnId, KeyUpdate),
@@ -94,14 +94,12 @@ pub enum CloseReason {
 /// Keys that a link needs to open and verify what comes in.
 #[derive(Debug)]
 pub enum KeyUpdate {
-    /// NEGOTIATE is done: what the link may accept from now on.
+    /// NEGOTIATE is done.
     Negotiated {
-        /// Encrypted messages are possible.
+        /// Encrypted messages are possible from now on.
         encryption: bool,
-        /// Longest message from now on, in bytes.
-        max_message: usize,
     },
-    /// Authenticated: longer messages are allowed.
+    /// Longest message that is taken from now on, in bytes.
     MaxMessage(usize),
     /// Keys of a session on this connection; replaces earlier ones.
     Install {

@@ -29,7 +29,7 @@ pub(crate) use file::{DeletePending, File, FileKey, RangeLock};
 pub use op::Op;
 pub(crate) use op::{Wait, Wake};
 pub(crate) use open::{FileOpen, Open, OpenKind, Scan};
-pub(crate) use session::{Channel, Established, Session, SessionSecret, SessionState};
+pub(crate) use session::{Channel, Established, Session, SessionState};
 pub(crate) use timer::Timers;
 pub(crate) use tree::{Tree, TreeShare};
 pub(crate) use watch::Watch;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use smb_proto::crypto::{OpeningKey, SealingKey, SigningKey};
+use smb_proto::crypto::{Key, OpeningKey, SealingKey, SigningKey};
 use smb_proto::id::{SessionId, TreeId};
 use smb_proto::{Dialect, Guid};
 
@@ -29,9 +29,8 @@ pub(crate) enum SessionState {
 pub(crate) struct Established {
     /// Session.SecurityContext.
     pub(crate) identity: Arc<Identity>,
-    /// Session.SigningKey of the first channel's making; `None` for guest and anonymous sessions,
-    /// which have no key.
-    pub(crate) session_key: Option<SessionSecret>,
+    /// Session.FullSessionKey; `None` for guest and anonymous sessions, which have no key.
+    pub(crate) session_key: Option<Key>,
     /// Session.EncryptionKey; `None` if this session cannot encrypt.
     pub(crate) seal: Option<Arc<SealingKey>>,
     /// Session.DecryptionKey.
@@ -42,16 +41,6 @@ pub(crate) struct Established {
     pub(crate) encrypt: bool,
     /// Session.EncryptData and RejectUnencryptedAccess together.
     pub(crate) encryption_required: bool,
-}
-
-/// Session.SessionKey: the exported key of the authentication, wiped when dropped.
-#[derive(Clone, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
-pub(crate) struct SessionSecret(pub(crate) Vec<u8>);
-
-impl std::fmt::Debug for SessionSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SessionSecret(…)")
-    }
 }
 
 /// Channel: one connection of a session, with its own signing key.

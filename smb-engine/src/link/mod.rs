@@ -1,8 +1,21 @@
 //! The byte path of one connection: bytes to verified messages, answers to bytes. No shared state.
 
-use bytes::Bytes;
+mod open;
+mod seal;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use smb_proto::crypto::{OpeningKey, SigningKey};
+use smb_proto::frame::{Deframer, Frame, FrameError, NetBiosType};
 use smb_proto::id::SessionId;
 use smb_proto::{Header, ParseError, msg, smb1};
+
+pub(crate) use seal::encode_alone;
+
+use crate::error::Fault;
+use crate::output::{KeyUpdate, Outbound, Segments};
 
 /// One received transport message.
 #[derive(Debug)]
@@ -60,7 +73,88 @@ pub enum Signature {
     NoKey,
 }
 
-/// Encodes one answer that stands alone in its message, signed if it says so.
-pub(crate) fn encode_alone(_answer: crate::output::Answer) -> Bytes {
-    Bytes::new()
+/// Keys of one session on this connection.
+#[derive(Debug, Default)]
+struct Keys {
+    verify: Option<Arc<SigningKey>>,
+    open: Option<Arc<OpeningKey>>,
+}
+
+/// The byte path of one connection. Owned by whoever owns the socket; needs no lock.
+#[derive(Debug)]
+pub struct Link {
+    deframer: Deframer,
+    /// Nothing has been received yet: an SMB1 negotiate is possible.
+    fresh: bool,
+    encryption: bool,
+    keys: BTreeMap<SessionId, Keys>,
+}
+
+impl Link {
+    /// The link of a new connection, which takes messages of up to `max_message` bytes until
+    /// [`KeyUpdate::MaxMessage`] says otherwise.
+    #[must_use]
+    pub fn new(max_message: usize) -> Self {
+        Self { deframer: Deframer::new(max_message), fresh: true, encryption: false, keys: BTreeMap::new() }
+    }
+
+    /// Takes received bytes, however they were cut.
+    pub fn feed(&mut self, bytes: BytesMut) {
+        self.deframer.feed(bytes);
+    }
+
+    /// Bytes still missing of the message that has begun to arrive; how much to read next.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.deframer.missing()
+    }
+
+    /// The next complete message, `None` if more bytes are needed.
+    ///
+    /// # Errors
+    /// The peer broke the protocol; the connection has to be closed, and this not called again.
+    #[allow(clippy::should_implement_trait, reason = "feeding more makes it go on; not an iterator")]
+    pub fn next(&mut self) -> Option<Result<Inbound, Fault>> {
+        loop {
+            return match self.deframer.next_frame() {
+                Ok(None) => None,
+                Ok(Some(Frame::Message(message))) => Some(self.open(message)),
+                // Keep-alives of NetBIOS sessions are to be ignored (RFC 1002 4.3.7).
+                Ok(Some(Frame::NetBios { packet_type: NetBiosType::KeepAlive, .. })) => continue,
+                Ok(Some(Frame::NetBios { packet_type, .. })) => {
+                    Some(Err(Fault::FrameType(packet_type as u8)))
+                }
+                Err(FrameError::BadFirstByte(byte)) => Some(Err(Fault::FrameType(byte))),
+                Err(FrameError::TooLong { len, max }) => {
+                    Some(Err(Fault::FrameTooLong { len, max }))
+                }
+            };
+        }
+    }
+
+    fn open(&mut self, message: BytesMut) -> Result<Inbound, Fault> {
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        open::open(&self.keys, self.encryption, fresh, message)
+    }
+
+    /// Takes what the server says about keys and limits.
+    pub fn apply(&mut self, update: KeyUpdate) {
+        match update {
+            KeyUpdate::Negotiated { encryption } => self.encryption = encryption,
+            KeyUpdate::MaxMessage(len) => self.deframer.set_max_len(len),
+            KeyUpdate::Install { session, verify, open } => {
+                self.keys.insert(session, Keys { verify, open });
+            }
+            KeyUpdate::Remove(session) => {
+                self.keys.remove(&session);
+            }
+        }
+    }
+
+    /// Turns an answer into the bytes to send. Depends on nothing but the answer: whoever owns the
+    /// socket may do it on any thread, as long as the order stays.
+    #[must_use]
+    pub fn seal(answer: Outbound) -> Segments {
+        seal::seal(answer)
+    }
 }
