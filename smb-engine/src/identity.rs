@@ -1,5 +1,6 @@
 //! Who a request acts for.
 
+use smb_proto::crypto::ntlm::NtHash;
 use smb_proto::dtyp::Sid;
 
 /// How an identity came to be.
@@ -78,16 +79,6 @@ pub struct Account {
     pub nt_hash: NtHash,
     /// Who it is.
     pub identity: Identity,
-}
-
-/// An NT hash: as good as the password, so it is never printed and is wiped when dropped.
-#[derive(Clone, PartialEq, Eq, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
-pub struct NtHash(pub [u8; 16]);
-
-impl std::fmt::Debug for NtHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("NtHash(…)")
-    }
 }
 
 impl std::fmt::Debug for Account {

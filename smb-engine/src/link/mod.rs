@@ -95,7 +95,12 @@ impl Link {
     /// [`KeyUpdate::MaxMessage`] says otherwise.
     #[must_use]
     pub fn new(max_message: usize) -> Self {
-        Self { deframer: Deframer::new(max_message), fresh: true, encryption: false, keys: BTreeMap::new() }
+        Self {
+            deframer: Deframer::new(max_message),
+            fresh: true,
+            encryption: false,
+            keys: BTreeMap::new(),
+        }
     }
 
     /// Takes received bytes, however they were cut.
@@ -113,14 +118,20 @@ impl Link {
     ///
     /// # Errors
     /// The peer broke the protocol; the connection has to be closed, and this not called again.
-    #[allow(clippy::should_implement_trait, reason = "feeding more makes it go on; not an iterator")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "feeding more makes it go on; not an iterator"
+    )]
     pub fn next(&mut self) -> Option<Result<Inbound, Fault>> {
         loop {
             return match self.deframer.next_frame() {
                 Ok(None) => None,
                 Ok(Some(Frame::Message(message))) => Some(self.open(message)),
                 // Keep-alives of NetBIOS sessions are to be ignored (RFC 1002 4.3.7).
-                Ok(Some(Frame::NetBios { packet_type: NetBiosType::KeepAlive, .. })) => continue,
+                Ok(Some(Frame::NetBios {
+                    packet_type: NetBiosType::KeepAlive,
+                    ..
+                })) => continue,
                 Ok(Some(Frame::NetBios { packet_type, .. })) => {
                     Some(Err(Fault::FrameType(packet_type as u8)))
                 }
@@ -142,7 +153,11 @@ impl Link {
         match update {
             KeyUpdate::Negotiated { encryption } => self.encryption = encryption,
             KeyUpdate::MaxMessage(len) => self.deframer.set_max_len(len),
-            KeyUpdate::Install { session, verify, open } => {
+            KeyUpdate::Install {
+                session,
+                verify,
+                open,
+            } => {
                 self.keys.insert(session, Keys { verify, open });
             }
             KeyUpdate::Remove(session) => {

@@ -35,11 +35,9 @@ pub(super) fn open(
             elements(keys, plain, Some(Sealed(session)))
         }
         COMPRESSION_PROTOCOL_ID => Err(Fault::NoCompression),
-        smb1::SMB1_PROTOCOL_ID if fresh => {
-            smb1::NegotiateRequest::parse(&message.freeze())
-                .map(Inbound::Smb1Negotiate)
-                .map_err(Fault::NotSmb2)
-        }
+        smb1::SMB1_PROTOCOL_ID if fresh => smb1::NegotiateRequest::parse(&message.freeze())
+            .map(Inbound::Smb1Negotiate)
+            .map_err(Fault::NotSmb2),
         smb1::SMB1_PROTOCOL_ID => Err(Fault::Smb1),
         _ => Err(Fault::NotSmb2(ParseError::BadStructure("message"))),
     }
@@ -53,7 +51,10 @@ fn decrypt(
     let header = TransformHeader::parse(&message).map_err(Fault::NotSmb2)?;
     let session = header.session_id;
     let failed = Fault::Decrypt(session);
-    let key = keys.get(&session).and_then(|k| k.open.as_deref()).ok_or(failed.clone())?;
+    let key = keys
+        .get(&session)
+        .and_then(|k| k.open.as_deref())
+        .ok_or(failed.clone())?;
     let size = usize::try_from(header.original_message_size).unwrap_or(usize::MAX);
     if header.flags != TransformHeader::ENCRYPTED
         || message.len().checked_sub(TRANSFORM_HEADER_LEN) != Some(size)
@@ -63,7 +64,8 @@ fn decrypt(
     }
     let mut body = message.split_off(TRANSFORM_HEADER_LEN);
     let aad = message.get(AAD_RANGE).unwrap_or(&[]);
-    key.open(&header.nonce, aad, &mut body, &header.signature).map_err(|_| failed)?;
+    key.open(&header.nonce, aad, &mut body, &header.signature)
+        .map_err(|_| failed)?;
     Ok((session, body.freeze()))
 }
 
@@ -91,7 +93,12 @@ fn elements(
             None => Err(ParseError::BadValue("command")),
         };
         let signature = verify(keys, &header, session, sealed, &raw);
-        elements.push(Element { header, body, signature, raw });
+        elements.push(Element {
+            header,
+            body,
+            signature,
+            raw,
+        });
     }
     Ok(Inbound::Message { elements, sealed })
 }

@@ -17,11 +17,30 @@ const PREFIX_LEN: usize = 4;
 /// Encodes, signs, seals and frames.
 pub(super) fn seal(answer: Outbound) -> Segments {
     let Outbound { mut elements, seal } = answer;
-    let front = PREFIX_LEN + if seal.is_some() { TRANSFORM_HEADER_LEN } else { 0 };
+    let front = PREFIX_LEN
+        + if seal.is_some() {
+            TRANSFORM_HEADER_LEN
+        } else {
+            0
+        };
     let message = match (elements.pop(), elements.is_empty()) {
-        (Some(Answer { header, body: Body::Read(payload), sign }), true) => {
-            read_in_place(Answer { header, body: Body::Read(Payload::default()), sign }, payload, front, seal.is_some())
-        }
+        (
+            Some(Answer {
+                header,
+                body: Body::Read(payload),
+                sign,
+            }),
+            true,
+        ) => read_in_place(
+            Answer {
+                header,
+                body: Body::Read(Payload::default()),
+                sign,
+            },
+            payload,
+            front,
+            seal.is_some(),
+        ),
         (last, _) => {
             elements.extend(last);
             joined(elements, front, seal.is_some())
@@ -117,7 +136,9 @@ fn encrypt(buf: &mut BytesMut, front: usize, plan: &SealPlan) {
     let mut w = Writer::new();
     header.encode(&mut w);
     let aad = w.written().get(AAD_RANGE).unwrap_or(&[]).to_vec();
-    let Some(message) = buf.get_mut(front..) else { return };
+    let Some(message) = buf.get_mut(front..) else {
+        return;
+    };
     match plan.key.seal(&plan.nonce, &aad, message) {
         Ok(tag) => header.signature = tag,
         // Only possible beyond the cipher's limits (64 GiB). Nothing may leave in the clear.
