@@ -64,13 +64,15 @@ impl ResponseContext {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        AaplServerReply, DurableFlags, LeaseFlags, LeaseState, LeaseV2, encode_chain, parse_chain,
+        AaplServerReply, AppInstanceId, AppInstanceVersion, DurableFlags, LeaseFlags, LeaseState,
+        LeaseV2, RequestContext, encode_chain, parse_chain,
     };
     use super::*;
     use crate::NtStatus;
     use crate::dtyp::AccessMask;
     use crate::id::LeaseKey;
     use crate::testing::{hex, written};
+    use proptest::prelude::*;
 
     #[test]
     fn every_name_leads_back_to_its_context() {
@@ -132,6 +134,27 @@ mod tests {
                 ResponseContext::parse(&RawContext::new(name, vec![1])),
                 Ok(None)
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_in_any_context_never_panics(
+            name in prop::sample::select(vec![
+                &b"ExtA"[..], b"SecD", b"DHnQ", b"DHnC", b"AlSi", b"MxAc", b"TWrp", b"QFid", b"RqLs",
+                b"DH2Q", b"DH2C", b"AAPL", AppInstanceId::NAME, AppInstanceVersion::NAME,
+                SvhdxOpenDevice::NAME, PosixResponse::NAME,
+            ]),
+            first in 0u8..4,
+            mut data in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            // AAPL and SVHDX begin with a small number that leads on
+            if let Some(head) = data.first_chunk_mut::<4>() {
+                *head = [first, 0, 0, 0];
+            }
+            let raw = RawContext::new(name, data);
+            let _ = RequestContext::parse(&raw);
+            let _ = ResponseContext::parse(&raw);
         }
     }
 }

@@ -78,3 +78,74 @@ fn list<T>(
 fn size(n: u32, what: &'static str) -> Result<usize, ParseError> {
     usize::try_from(n).map_err(|_| ParseError::OutOfBounds(what))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever a peer sends, every parser answers; half of the inputs begin with a valid Size
+        /// or StructureSize so that the parsers behind it are reached.
+        #[test]
+        fn garbage_never_panics(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..600),
+            first in prop::option::of(prop::sample::select(vec![16u8, 32, 0x30])),
+        ) {
+            if let (Some(first), Some(head)) = (first, bytes.first_chunk_mut::<8>()) {
+                *head = u64::from(first).to_le_bytes();
+            }
+            let b = Bytes::from(bytes);
+            let _ = parse_ranges(&b);
+            let _ = parse_interfaces(&b);
+            let _ = FileAllocatedRange::parse(&b);
+            let _ = CompressionState::parse(&b);
+            let _ = SrvCopychunkCopy::parse(&b);
+            let _ = SrvCopychunkResponse::parse(&b);
+            let _ = DuplicateExtents::parse(&b);
+            let _ = DuplicateExtentsEx::parse(&b);
+            let _ = SetIntegrity::parse(&b);
+            let _ = IntegrityInfo::parse(&b);
+            let _ = FileObjectId::parse(&b);
+            let _ = OffloadReadInput::parse(&b);
+            let _ = OffloadReadOutput::parse(&b);
+            let _ = OffloadWriteInput::parse(&b);
+            let _ = OffloadWriteOutput::parse(&b);
+            let _ = PipeWait::parse(&b);
+            let _ = SrvReadHash::parse(&b);
+            let _ = SrvHashHeader::parse(&b);
+            let _ = SrvHashRetrieveHashBased::parse(&b);
+            let _ = SrvHashRetrieveFileBased::parse(&b);
+            let _ = ResiliencyRequest::parse(&b);
+            let _ = SrvResumeKeyResponse::parse(&b);
+            let _ = SrvSnapshotArray::parse(&b);
+            let _ = SetSparse::parse(&b);
+            let _ = FileLevelTrim::parse(&b);
+            let _ = FileLevelTrimOutput::parse(&b);
+            let _ = ValidateNegotiateRequest::parse(&b);
+            let _ = ValidateNegotiateResponse::parse(&b);
+            let _ = ZeroData::parse(&b);
+        }
+
+        #[test]
+        fn garbage_in_reparse_points_never_panics(
+            tag in prop::sample::select(vec![
+                reparse::ReparseTag::SYMLINK,
+                reparse::ReparseTag::MOUNT_POINT,
+                reparse::ReparseTag::NFS,
+                reparse::ReparseTag::LX_SYMLINK,
+                reparse::ReparseTag::LX_CHR,
+            ]),
+            data in prop::collection::vec(prop_oneof![0u8..24, any::<u8>()], 0..60),
+        ) {
+            let data = Bytes::from(data);
+            let _ = reparse::ReparseDataBuffer::parse(&data);
+            let _ = reparse::ReparsePoint::parse(&reparse::ReparseDataBuffer {
+                tag,
+                guid: None,
+                data,
+            });
+        }
+    }
+}
