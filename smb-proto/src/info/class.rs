@@ -339,9 +339,11 @@ impl FileInfoClass {
         }
     }
 
-    /// Whether [MS-FSCC] 2.4 lists the class. A server answers STATUS_NOT_SUPPORTED to a listed
-    /// class that the network does not allow and STATUS_INVALID_INFO_CLASS to any other
-    /// ([MS-SMB2] 3.3.5.20.1).
+    /// Whether [MS-FSCC] 2.4 lists the class. A server answers a query for a listed class that the
+    /// network does not allow with STATUS_NOT_SUPPORTED and one for any other class with
+    /// STATUS_INVALID_INFO_CLASS ([MS-SMB2] 3.3.5.20.1). Setting a class without
+    /// [`Uses::set`] is STATUS_INVALID_INFO_CLASS in both cases ([MS-SMB2] 3.3.5.21.1), except
+    /// FileQuotaInformation, which can be set but not so: STATUS_NOT_SUPPORTED.
     #[must_use]
     pub const fn is_documented(self) -> bool {
         !matches!(
@@ -442,7 +444,6 @@ impl FileInfoClass {
             | Self::EndOfFile
             | Self::Pipe
             | Self::ValidDataLength => 8,
-            Self::PipeRemote => 12,
             Self::Directory
             | Self::FullDirectory
             | Self::BothDirectory
@@ -457,6 +458,7 @@ impl FileInfoClass {
             | Self::AlternateName
             | Self::Stream
             | Self::PipeLocal
+            | Self::PipeRemote
             | Self::MailslotQuery
             | Self::MailslotSet
             | Self::Compression

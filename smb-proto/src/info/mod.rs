@@ -1,6 +1,6 @@
 //! Information classes of [MS-FSCC]: what QUERY_INFO, SET_INFO and QUERY_DIRECTORY carry.
 //!
-//! * [`file`]: one structure for each class of [MS-FSCC] 2.4 that speaks of one file.
+//! * [`mod@file`]: one structure for each class of [MS-FSCC] 2.4 that speaks of one file.
 //! * [`dir`]: directory listings; one [`DirEntry`](dir::DirEntry) can be written as any class.
 //! * [`fs`]: classes of [MS-FSCC] 2.5, which speak of the volume.
 //! * [`notify`]: the changes that CHANGE_NOTIFY reports.

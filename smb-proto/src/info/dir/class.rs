@@ -37,7 +37,18 @@ pub enum DirClass {
     Posix,
 }
 
-/// What stands behind FileNameLength.
+/// How an entry is laid out behind FileIndex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// FileNameLength, FileName.
+    Names,
+    /// As FilePosixInformation, then FileNameLength, FileName.
+    Posix,
+    /// Times, sizes, attributes, FileNameLength, and what the shape says.
+    Common(Shape),
+}
+
+/// What stands between FileNameLength and FileName.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     /// EaSize.
@@ -141,16 +152,15 @@ impl DirClass {
     /// either, whose size depends on the file.
     #[must_use]
     pub const fn fixed_len(self) -> usize {
-        match self.shape() {
-            Some(shape) => shape.fixed_len,
-            None if matches!(self, Self::Posix) => 92,
-            None => 12,
+        match self.layout() {
+            Layout::Names => 12,
+            Layout::Posix => 92,
+            Layout::Common(shape) => shape.fixed_len,
         }
     }
 
-    /// The fields of the classes that follow the common pattern; `None` for the two that do not
-    /// ([`Self::Names`], [`Self::Posix`]).
-    pub(super) const fn shape(self) -> Option<Shape> {
+    /// Where the fields are.
+    pub(super) const fn layout(self) -> Layout {
         let (ea, id, id_128, short_name, fixed_len) = match self {
             Self::Directory => (Ea::None, false, false, false, 64),
             Self::FullDirectory => (Ea::Shared, false, false, false, 68),
@@ -163,9 +173,10 @@ impl DirClass {
             Self::Id64ExtdBothDirectory => (Ea::Apart, true, false, true, 106),
             Self::IdAllExtdDirectory => (Ea::Apart, true, true, false, 96),
             Self::IdAllExtdBothDirectory => (Ea::Apart, true, true, true, 122),
-            Self::Names | Self::Posix => return None,
+            Self::Names => return Layout::Names,
+            Self::Posix => return Layout::Posix,
         };
-        Some(Shape {
+        Layout::Common(Shape {
             ea,
             id,
             id_128,

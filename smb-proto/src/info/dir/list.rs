@@ -2,16 +2,18 @@
 
 use bytes::BytesMut;
 
-use super::class::{Ea, Shape};
+use super::class::{Ea, Layout, Shape};
 use super::{DirClass, DirEntry, PosixAttributes};
 use crate::ParseError;
 use crate::dtyp::{FileTime, Sid};
 use crate::info::FileAttributes;
-use crate::info::layout::{Field, read_len};
+use crate::info::layout::{Field, read_len, read_name, write_name};
 use crate::wire::{ChainWriter, Entries, Fields, Writer, decode_utf16, len32, utf16_len};
 
 /// Entries of a listing begin at multiples of 8 bytes, [MS-FSCC] 2.4.
 const ALIGN: usize = 8;
+/// Reading needs no alignment, and not every server keeps to it.
+const PARSE_ALIGN: usize = 1;
 /// More entries than fit in the largest answer that SMB2 can carry (16 MiB of the shortest ones).
 const MAX_ENTRIES: usize = 1 << 20;
 /// Bytes of ShortName.
@@ -85,26 +87,15 @@ impl DirClass {
     /// Bytes that `entry` takes in this class, without the padding that may precede it.
     #[must_use]
     pub fn encoded_len(self, entry: &DirEntry) -> usize {
-        let sids = match self {
-            Self::Posix => {
+        let sids = match self.layout() {
+            Layout::Posix => {
                 let posix = entry.posix.unwrap_or_default();
                 posix
                     .owner
                     .encoded_len()
                     .saturating_add(posix.group.encoded_len())
             }
-            Self::Directory
-            | Self::FullDirectory
-            | Self::BothDirectory
-            | Self::Names
-            | Self::IdBothDirectory
-            | Self::IdFullDirectory
-            | Self::IdExtdDirectory
-            | Self::IdExtdBothDirectory
-            | Self::Id64ExtdDirectory
-            | Self::Id64ExtdBothDirectory
-            | Self::IdAllExtdDirectory
-            | Self::IdAllExtdBothDirectory => 0,
+            Layout::Names | Layout::Common(_) => 0,
         };
         self.fixed_len()
             .saturating_add(sids)
@@ -116,13 +107,10 @@ impl DirClass {
         chain.begin(w);
         w.u32(0);
         w.u32(entry.file_index);
-        match self.shape() {
-            Some(shape) => encode_common(entry, shape, w),
-            None if matches!(self, Self::Posix) => encode_posix(entry, w),
-            None => {
-                w.u32(len32(utf16_len(&entry.name)));
-                w.utf16(&entry.name);
-            }
+        match self.layout() {
+            Layout::Names => write_name(w, &entry.name),
+            Layout::Posix => encode_posix(entry, w),
+            Layout::Common(shape) => encode_common(entry, shape, w),
         }
     }
 
@@ -131,16 +119,13 @@ impl DirClass {
         let mut f = Fields::new(input, self.name());
         f.skip(4)?;
         let file_index = f.u32()?;
-        let mut entry = match self.shape() {
-            Some(shape) => parse_common(&mut f, shape)?,
-            None if matches!(self, Self::Posix) => parse_posix(&mut f)?,
-            None => {
-                let len = read_len(&mut f)?;
-                DirEntry {
-                    name: parse_name(&mut f, len)?,
-                    ..DirEntry::default()
-                }
-            }
+        let mut entry = match self.layout() {
+            Layout::Names => DirEntry {
+                name: read_name(&mut f)?,
+                ..DirEntry::default()
+            },
+            Layout::Posix => parse_posix(&mut f)?,
+            Layout::Common(shape) => parse_common(&mut f, shape)?,
         };
         entry.file_index = file_index;
         Ok(entry)
@@ -151,10 +136,10 @@ impl DirClass {
 ///
 /// # Errors
 ///
-/// An entry that is cut short or whose name is not inside it, a chain of offsets that is misaligned
-/// or leads outside, a name that is not UTF-16.
+/// An entry that is cut short or whose name is not inside it, a chain of offsets that leads outside,
+/// a name that is not UTF-16.
 pub fn parse_list(class: DirClass, input: &[u8]) -> Result<Vec<DirEntry>, ParseError> {
-    Entries::new(input, ALIGN, MAX_ENTRIES, class.name())
+    Entries::new(input, PARSE_ALIGN, MAX_ENTRIES, class.name())
         .map(|entry| class.parse_entry(entry?))
         .collect()
 }
@@ -260,7 +245,11 @@ fn parse_common(f: &mut Fields<'_>, shape: Shape) -> Result<DirEntry, ParseError
     if shape.short_name && shape.ea == Ea::Apart {
         entry.short_name = parse_short_name(f)?;
     }
-    entry.name = parse_name(f, name_len)?;
+    let what = f.what();
+    let name = f
+        .bytes(name_len)
+        .map_err(|_| ParseError::OutOfBounds(what))?;
+    entry.name = decode_utf16(name, what)?;
     Ok(entry)
 }
 
@@ -282,19 +271,17 @@ fn encode_short_name(name: &str, w: &mut Writer) {
     w.bytes(&units);
 }
 
+/// Where Apple's extensions were negotiated, servers keep other things in this place (and say an odd
+/// length), so that what is not a name counts as none.
 fn parse_short_name(f: &mut Fields<'_>) -> Result<String, ParseError> {
     let what = f.what();
     let len = usize::from(f.u8()?);
     f.skip(1)?;
     let name = f.bytes(SHORT_NAME_LEN)?;
-    let name = name.get(..len).ok_or(ParseError::OutOfBounds(what))?;
-    decode_utf16(name, what)
-}
-
-fn parse_name(f: &mut Fields<'_>, len: usize) -> Result<String, ParseError> {
-    let what = f.what();
-    let name = f.bytes(len).map_err(|_| ParseError::OutOfBounds(what))?;
-    decode_utf16(name, what)
+    Ok(name
+        .get(..len)
+        .and_then(|name| decode_utf16(name, what).ok())
+        .unwrap_or_default())
 }
 
 fn encode_posix(entry: &DirEntry, w: &mut Writer) {
@@ -308,8 +295,7 @@ fn encode_posix(entry: &DirEntry, w: &mut Writer) {
     w.u32(posix.mode);
     posix.owner.encode(w);
     posix.group.encode(w);
-    w.u32(len32(utf16_len(&entry.name)));
-    w.utf16(&entry.name);
+    write_name(w, &entry.name);
 }
 
 fn parse_posix(f: &mut Fields<'_>) -> Result<DirEntry, ParseError> {
@@ -329,7 +315,6 @@ fn parse_posix(f: &mut Fields<'_>) -> Result<DirEntry, ParseError> {
         owner,
         group,
     });
-    let len = read_len(f)?;
-    entry.name = parse_name(f, len)?;
+    entry.name = read_name(f)?;
     Ok(entry)
 }

@@ -10,3 +10,6 @@ mod list;
 pub use class::DirClass;
 pub use entry::{DirEntry, PosixAttributes};
 pub use list::{DirList, parse_list};
+
+#[cfg(test)]
+mod tests;

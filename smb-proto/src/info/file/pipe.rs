@@ -50,7 +50,7 @@ impl FilePipeLocalInformation {
 }
 
 fixed! {
-    /// FilePipeRemoteInformation, [MS-FSCC] 2.4.38. Query and set.
+    /// FilePipeRemoteInformation, [MS-FSCC] 2.4.38. Query.
     FilePipeRemoteInformation("FILE_PIPE_REMOTE_INFORMATION", 12) {
         /// How long the client collects data before it sends them, in units of 100 ns.
         collect_data_time: u64,

@@ -6,6 +6,8 @@ use crate::wire::{ChainWriter, Entries, Fields, Writer, decode_utf16, len32, utf
 
 /// Entries begin at multiples of 8 bytes, [MS-FSCC] 2.4.47.
 const ALIGN: usize = 8;
+/// Reading needs no alignment, and not every server keeps to it: macOS aligns to 4 bytes.
+const PARSE_ALIGN: usize = 1;
 /// More streams than fit in the largest answer.
 const MAX_ENTRIES: usize = 1 << 20;
 
@@ -38,11 +40,11 @@ impl FileStreamInformation {
     ///
     /// # Errors
     ///
-    /// A chain that is misaligned or leads outside, an entry that is cut short, a name that is not
+    /// A chain that leads outside, an entry that is cut short, a name that is not
     /// UTF-16.
     pub fn parse_list(input: &[u8]) -> Result<Vec<Self>, ParseError> {
         const WHAT: &str = "FILE_STREAM_INFORMATION";
-        Entries::new(input, ALIGN, MAX_ENTRIES, WHAT)
+        Entries::new(input, PARSE_ALIGN, MAX_ENTRIES, WHAT)
             .map(|entry| {
                 let mut f = Fields::new(entry?, WHAT);
                 f.skip(4)?;

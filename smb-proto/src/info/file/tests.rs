@@ -57,7 +57,6 @@ fn the_class_table_knows_the_lengths() {
         (FileInfoClass::Allocation, FileAllocationInformation::LEN),
         (FileInfoClass::EndOfFile, FileEndOfFileInformation::LEN),
         (FileInfoClass::Pipe, FilePipeInformation::LEN),
-        (FileInfoClass::PipeRemote, FilePipeRemoteInformation::LEN),
         (
             FileInfoClass::ValidDataLength,
             FileValidDataLengthInformation::LEN,
