@@ -375,7 +375,7 @@ impl Acl {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::dtyp::sid::tests::any_sid;
+    use crate::dtyp::any_sid;
     use proptest::prelude::*;
 
     fn padded() -> impl Strategy<Value = Vec<u8>> {

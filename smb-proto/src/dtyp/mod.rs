@@ -13,3 +13,6 @@ pub use filetime::FileTime;
 pub use guid::Guid;
 pub use sd::{AclSlot, SdControl, SecurityDescriptor};
 pub use sid::{MAX_SUB_AUTHORITIES, Sid, SidTextError};
+
+#[cfg(test)]
+pub(crate) use sid::tests::any_sid;

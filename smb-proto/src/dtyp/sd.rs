@@ -209,7 +209,7 @@ impl SecurityDescriptor {
 mod tests {
     use super::*;
     use crate::dtyp::acl::tests::any_acl;
-    use crate::dtyp::sid::tests::any_sid;
+    use crate::dtyp::any_sid;
     use crate::dtyp::{AccessMask, Ace, AceFlags};
     use proptest::prelude::*;
 

@@ -193,6 +193,13 @@ impl Sid {
     }
 }
 
+impl Default for Sid {
+    /// [`Sid::NULL`].
+    fn default() -> Self {
+        Self::NULL
+    }
+}
+
 impl fmt::Display for Sid {
     /// As [MS-DTYP] 2.4.2.1 prints it: an authority of 2³² or more is in hexadecimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -246,12 +253,12 @@ impl FromStr for Sid {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Any SID.
-    pub(in crate::dtyp) fn any_sid() -> impl Strategy<Value = Sid> {
+    pub(crate) fn any_sid() -> impl Strategy<Value = Sid> {
         (
             0u64..1 << 48,
             prop::collection::vec(any::<u32>(), 0..=MAX_SUB_AUTHORITIES),
