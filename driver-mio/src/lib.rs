@@ -1,3 +1,4 @@
 //! Serves directories over SMB2/3.
 
 pub mod config;
+pub mod users;
