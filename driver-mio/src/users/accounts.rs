@@ -2,7 +2,7 @@
 //! host's accounts give it.
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
-use smb_engine::identity::{Account, Identity, IdentityKind, NtHash};
+use smb_engine::identity::{Account, Identity, IdentityKind};
 use smb_proto::dtyp::Sid;
 
 use super::db::UserDb;
@@ -103,7 +103,7 @@ impl Accounts {
     pub fn account(&self, user: &str) -> Option<Account> {
         let (name, hash) = self.users.find(user)?;
         Some(Account {
-            nt_hash: NtHash(*hash.as_bytes()),
+            nt_hash: hash.clone(),
             identity: self.identity(name, IdentityKind::User)?,
         })
     }

@@ -278,7 +278,7 @@ fn accounts(unmapped: Unmapped) -> Accounts {
 fn accounts_with_and_without_a_host_user() {
     let refusing = accounts(Unmapped::Refuse);
     let root = refusing.account("ROOT").unwrap();
-    assert_eq!(root.nt_hash.0, HASH);
+    assert_eq!(root.nt_hash.as_bytes(), &HASH);
     assert_eq!(root.identity.name, "root");
     assert_eq!(root.identity.domain, "BOX");
     assert_eq!(root.identity.uid, Some(0));
