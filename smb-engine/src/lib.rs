@@ -48,6 +48,7 @@ mod auth;
 mod cmd;
 mod core;
 mod dispatch;
+mod engine;
 mod entropy;
 mod error;
 mod server;
@@ -65,6 +66,7 @@ pub mod time;
 pub mod vfs;
 
 pub use crate::core::{Conn, Op, Peer};
+pub use engine::{Action, Engine};
 pub use error::Fault;
-pub use server::Server;
+pub use server::{Control, Counts, Server};
 pub use table::Id;

@@ -1,0 +1,182 @@
+//! [`Server`] and a [`Link`] for each connection put together, for one thread: the simulator, tests,
+//! and embedders who want one object.
+//!
+//! ```text
+//! let conn = engine.accept(now, peer)?;
+//! engine.receive(now, conn, &bytes);
+//! while let Some(action) = engine.poll() {
+//!     match action {
+//!         Action::Transmit(conn, segments) => write them to the socket of conn,
+//!         Action::Vfs(request) => engine.complete(now, request.token, Completion::Vfs(..)),
+//!         Action::Lookup(token, query) => engine.complete(now, token, ..),
+//!         Action::Close(conn, _) => { close the socket; engine.closed(now, conn); }
+//!         Action::Event(event) => log(event),
+//!     }
+//! }
+//! // when engine.poll_timeout() has come: engine.timeout(now), and poll again
+//! ```
+//!
+//! Answers to [`Action::Vfs`] and [`Action::Lookup`] may come at once or later, in any order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::BytesMut;
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::link::Link;
+use crate::output::{CloseReason, Completion, ConnId, Output, Query, Segments, Token};
+use crate::server::{Control, Counts, Server};
+use crate::time::{Instant, Now};
+use crate::vfs::VfsRequest;
+use crate::{Fault, Peer};
+
+/// Something for the embedder to do. Actions for one connection are carried out in order.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "moved once, from the queue to the embedder"
+)]
+pub enum Action {
+    /// Send these bytes.
+    Transmit(ConnId, Segments),
+    /// Carry out a file operation and answer with [`Engine::complete`].
+    Vfs(VfsRequest),
+    /// Look something up and answer with [`Engine::complete`].
+    Lookup(Token, Query),
+    /// Send what was to be sent, close the connection, and say [`Engine::closed`]. Nothing more is
+    /// taken in from it.
+    Close(ConnId, CloseReason),
+    /// Something worth counting, logging or auditing.
+    Event(Event),
+}
+
+/// A whole server in one object; see the module's documentation for how it is driven.
+///
+/// Inputs cannot fail and may come in any order; one for a connection that has gone does nothing.
+/// The same configuration, seed and inputs give the same actions, byte for byte.
+pub struct Engine {
+    server: Server,
+    links: BTreeMap<ConnId, Link>,
+    actions: VecDeque<Action>,
+    max_message: usize,
+}
+
+impl Engine {
+    /// An engine with this configuration. `seed` is where all its unpredictable values come from:
+    /// in production 32 bytes of the operating system's randomness.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            max_message: config.limits.max_message_unauthenticated,
+            server: Server::new(config, seed),
+            links: BTreeMap::new(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// A client has connected.
+    ///
+    /// # Errors
+    /// The connection is not wanted; close it at once.
+    pub fn accept(&mut self, now: Now, peer: Peer) -> Result<ConnId, CloseReason> {
+        let conn = self.server.handle_accept(now, peer)?;
+        self.links.insert(conn, Link::new(self.max_message));
+        self.collect();
+        Ok(conn)
+    }
+
+    /// Bytes have arrived, however they were cut.
+    pub fn receive(&mut self, now: Now, conn: ConnId, bytes: &[u8]) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.feed(BytesMut::from(bytes));
+        }
+        // The link is looked up anew for each message: the one before may have closed it, and keys
+        // that it made are in place before the next is opened.
+        while let Some(message) = self.links.get_mut(&conn).and_then(Link::next) {
+            match message {
+                Ok(inbound) => self.server.handle_message(now, conn, inbound),
+                Err(fault) => self.fault(now, conn, fault),
+            }
+            self.collect();
+        }
+    }
+
+    fn fault(&mut self, now: Now, conn: ConnId, fault: Fault) {
+        self.links.remove(&conn);
+        self.server.handle_fault(now, conn, fault);
+    }
+
+    /// The transport connection has gone.
+    pub fn closed(&mut self, now: Now, conn: ConnId) {
+        self.links.remove(&conn);
+        self.server.handle_closed(now, conn);
+        self.collect();
+    }
+
+    /// The answer to an [`Action::Vfs`] or [`Action::Lookup`].
+    pub fn complete(&mut self, now: Now, token: Token, completion: Completion) {
+        self.server.handle_completion(now, token, completion);
+        self.collect();
+    }
+
+    /// The time that [`Self::poll_timeout`] named has come (an early call does nothing).
+    pub fn timeout(&mut self, now: Now) {
+        self.server.handle_timeout(now);
+        self.collect();
+    }
+
+    /// A command of the operator.
+    pub fn control(&mut self, now: Now, control: Control) {
+        self.server.handle_control(now, control);
+        self.collect();
+    }
+
+    /// The next thing to do; `None` when there is nothing more for now.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Self::timeout`] wants to be called if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.server.poll_timeout()
+    }
+
+    /// Numbers of objects.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.server.counts()
+    }
+
+    /// Checks that the tables agree with each other; for tests and the simulator.
+    ///
+    /// # Errors
+    /// A sentence about the first disagreement.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.server.check_invariants()
+    }
+
+    /// Carries what the server says to the links and into the queue.
+    fn collect(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            let action = match output {
+                Output::Send(conn, answer) => Action::Transmit(conn, Link::seal(answer)),
+                Output::Keys(conn, update) => {
+                    if let Some(link) = self.links.get_mut(&conn) {
+                        link.apply(update);
+                    }
+                    continue;
+                }
+                Output::Vfs(request) => Action::Vfs(request),
+                Output::Lookup(token, query) => Action::Lookup(token, query),
+                Output::Close(conn, reason) => {
+                    self.links.remove(&conn);
+                    Action::Close(conn, reason)
+                }
+                Output::Event(event) => Action::Event(event),
+            };
+            self.actions.push_back(action);
+        }
+    }
+}
