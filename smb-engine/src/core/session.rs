@@ -31,6 +31,8 @@ pub(crate) struct Established {
     pub(crate) identity: Arc<Identity>,
     /// Session.FullSessionKey; `None` for guest and anonymous sessions, which have no key.
     pub(crate) session_key: Option<Key>,
+    /// Session.SigningKey, which bindings are signed with.
+    pub(crate) signing: Option<Arc<SigningKey>>,
     /// Session.EncryptionKey; `None` if this session cannot encrypt.
     pub(crate) seal: Option<Arc<SealingKey>>,
     /// Session.DecryptionKey.
