@@ -389,6 +389,14 @@ fn share(
             "`guest only` has no effect without `guest ok = yes`",
         );
     }
+    if let Some(entry) = entry_of(&chosen, "guest account")
+        && share.guest_account.as_ref() != Some(&global.guest_account)
+    {
+        report.warn(
+            &entry.name_at,
+            "`guest account` of a share has no effect yet: guests act as the one of `[global]`",
+        );
+    }
     if let Some(entry) = entry_of(&chosen, "server smb encrypt") {
         if share.encryption == Some(Encryption::Required) && !global.server_max_protocol.0.is_smb3()
         {

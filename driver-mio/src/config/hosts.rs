@@ -1,6 +1,6 @@
 //! `hosts allow` and `hosts deny`: addresses and networks, as in hosts_access(5).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::value::{Expected, Setting, list, show_list};
 
@@ -28,6 +28,31 @@ impl HostPattern {
                 }
                 _ => false,
             },
+        }
+    }
+
+    fn nets(self) -> Vec<Net> {
+        let all = |v4| Net {
+            v4,
+            value: 0,
+            bits: 0,
+        };
+        match self {
+            Self::All => vec![all(true), all(false)],
+            Self::Net(address, bits) => {
+                let bits = u32::from(bits);
+                let value = match address {
+                    IpAddr::V4(a) => u128::from(a.to_bits()) << 96,
+                    IpAddr::V6(a) => a.to_bits(),
+                };
+                // The host part of a network as written does not count.
+                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+                vec![Net {
+                    v4: address.is_ipv4(),
+                    value: value & mask,
+                    bits,
+                }]
+            }
         }
     }
 
@@ -91,6 +116,97 @@ impl HostList {
         self.any.iter().any(|p| p.matches(address))
             && !self.except.iter().any(|p| p.matches(address))
     }
+}
+
+impl HostList {
+    /// The same set of addresses as networks without exceptions, in the form `address/bits`. At
+    /// least one: a list whose exceptions leave nothing gives a network that no host is in.
+    #[must_use]
+    pub fn networks(&self) -> Vec<String> {
+        let mut networks: Vec<Net> = self.any.iter().flat_map(|p| p.nets()).collect();
+        for except in self.except.iter().flat_map(|p| p.nets()) {
+            networks = networks.iter().flat_map(|n| n.without(except)).collect();
+        }
+        if networks.is_empty() {
+            return vec!["255.255.255.255/32".to_owned()];
+        }
+        networks.into_iter().map(Net::show).collect()
+    }
+}
+
+/// A network as its first bits, left-aligned in 128.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Net {
+    v4: bool,
+    value: u128,
+    bits: u32,
+}
+
+impl Net {
+    fn contains(self, other: Self) -> bool {
+        self.v4 == other.v4
+            && self.bits <= other.bits
+            && (self.bits == 0 || (self.value ^ other.value) >> (128 - self.bits) == 0)
+    }
+
+    /// This network without another: what remains as halves of halves.
+    fn without(self, other: Self) -> Vec<Self> {
+        let mut rest = Vec::new();
+        let mut whole = self;
+        while whole.contains(other) && whole.bits < other.bits {
+            let bits = whole.bits + 1;
+            let upper = whole.value | 1 << (128 - bits);
+            let halves = [
+                Self { bits, ..whole },
+                Self {
+                    value: upper,
+                    bits,
+                    ..whole
+                },
+            ];
+            let [inside, outside] = match halves {
+                [low, high] if low.contains(other) => [low, high],
+                [low, high] => [high, low],
+            };
+            rest.push(outside);
+            whole = inside;
+        }
+        if !other.contains(whole) {
+            rest.push(whole);
+        }
+        rest
+    }
+
+    fn show(self) -> String {
+        if self.v4 {
+            let address = u32::try_from(self.value >> 96).unwrap_or(0);
+            format!("{}/{}", Ipv4Addr::from_bits(address), self.bits)
+        } else {
+            format!("{}/{}", Ipv6Addr::from_bits(self.value), self.bits)
+        }
+    }
+}
+
+/// What the engine is to be told so that it decides as [`admits`] does: addresses to allow and to
+/// deny, without exceptions, the machine itself among the allowed.
+#[must_use]
+pub(super) fn flattened(
+    allow: Option<&HostList>,
+    deny: Option<&HostList>,
+) -> (Vec<String>, Vec<String>) {
+    let mut allowed = allow.map(HostList::networks).unwrap_or_default();
+    let denied = deny.map(HostList::networks).unwrap_or_default();
+    if allow.is_some() || deny.is_some() {
+        for (address, network) in [
+            (IpAddr::from(Ipv4Addr::LOCALHOST), "127.0.0.0/8"),
+            (IpAddr::from(Ipv6Addr::LOCALHOST), "::1/128"),
+        ] {
+            if admits(allow, deny, address) {
+                allowed.push(network.to_owned());
+            }
+        }
+    }
+    (allowed, denied)
 }
 
 impl Setting for HostList {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use smb_engine::config::Interface;
+
 use super::types::Global;
 
 /// An address of the machine.
@@ -46,6 +48,34 @@ pub fn local_addresses() -> std::io::Result<Vec<LocalAddress>> {
         });
     }
     Ok(addresses)
+}
+
+/// The interfaces to report to clients ([MS-SMB2] 2.2.32.5): all but loopback and link-local
+/// addresses, which mean nothing to another machine.
+#[must_use]
+pub fn reported(machine: &[LocalAddress]) -> Vec<Interface> {
+    machine
+        .iter()
+        .filter(|l| !l.loopback)
+        .filter(|l| !matches!(l.address, IpAddr::V6(a) if a.is_unicast_link_local()))
+        .map(|l| Interface {
+            index: l.index,
+            rss: false,
+            rdma: false,
+            link_speed: link_speed(&l.interface),
+            address: l.address,
+        })
+        .collect()
+}
+
+/// Bits per second as the system knows them, else 1 Gbit/s.
+fn link_speed(interface: &str) -> u64 {
+    const UNKNOWN: u64 = 1_000_000_000;
+    std::fs::read_to_string(format!("/sys/class/net/{interface}/speed"))
+        .ok()
+        .and_then(|mbits| mbits.trim().parse::<u64>().ok())
+        .filter(|mbits| *mbits > 0)
+        .map_or(UNKNOWN, |mbits| mbits.saturating_mul(1_000_000))
 }
 
 /// What `interfaces` names and the machine does not have.

@@ -17,6 +17,7 @@
 //! - Where ksmbd takes an unreadable value for a default without a word, it is a mistake here.
 
 mod build;
+mod convert;
 mod diag;
 mod hosts;
 pub mod listen;
@@ -34,6 +35,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 pub use build::check_share_name;
+pub use convert::{Host, Storage, UnknownNames, engine_config, unknown_groups};
 pub use diag::{ConfigError, Pos, Problem, Report};
 pub use hosts::{HostList, HostPattern};
 pub use params::{Access, Effect, PARAMS, Param, Scope, Slot, find};

@@ -61,13 +61,16 @@ impl HostUser {
     }
 }
 
-/// What becomes of a user of the database whom the host does not know.
+/// Which user of the host somebody acts as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unmapped {
-    /// They cannot log on (as in ksmbd).
-    Refuse,
-    /// They act as this user of the host.
-    ActAs(HostUser),
+pub enum Mapping {
+    /// The one of the same name. Who has none cannot log on (as in ksmbd). For a server that can
+    /// act as others, which takes root.
+    ByName,
+    /// All act as this one: the only way for a server that cannot act as others, and what is meant
+    /// when somebody shares a directory of their own. Who has an account on the host is still in
+    /// its groups, for lists such as `valid users`.
+    All(HostUser),
 }
 
 /// Answers the engine's questions about accounts.
@@ -76,18 +79,18 @@ pub struct Accounts {
     users: UserDb,
     domain: Sid,
     domain_name: String,
-    unmapped: Unmapped,
+    mapping: Mapping,
 }
 
 impl Accounts {
     /// Accounts of `users` below `domain`, which is called `domain_name` (the server's name).
     #[must_use]
-    pub fn new(users: UserDb, domain: Sid, domain_name: String, unmapped: Unmapped) -> Self {
+    pub fn new(users: UserDb, domain: Sid, domain_name: String, mapping: Mapping) -> Self {
         Self {
             users,
             domain,
             domain_name,
-            unmapped,
+            mapping,
         }
     }
 
@@ -97,8 +100,8 @@ impl Accounts {
         &self.domain
     }
 
-    /// The account of a user, whatever the case of the name; `None` if there is none or the host
-    /// does not know the user and [`Unmapped::Refuse`] holds.
+    /// The account of a user, whatever the case of the name; `None` if there is none or the mapping
+    /// is by name and the host does not know the user.
     #[must_use]
     pub fn account(&self, user: &str) -> Option<Account> {
         let (name, hash) = self.users.find(user)?;
@@ -127,16 +130,19 @@ impl Accounts {
             .collect()
     }
 
-    /// Guests, who act as the host's user `name`; if the host does not know it, as the user and
-    /// group 65534 that Linux keeps for nobody.
+    /// Guests, who act as the host's user `name` if the mapping is by name; if the host does not
+    /// know it, as the user and group 65534 that Linux keeps for nobody.
     #[must_use]
     pub fn guest(&self, name: &str) -> Identity {
         const NOBODY: u32 = 65_534;
-        let host = host_user(name).unwrap_or_else(|| HostUser {
-            uid: NOBODY,
-            gid: NOBODY,
-            groups: vec![NOBODY],
-        });
+        let host = match &self.mapping {
+            Mapping::All(host) => host.clone(),
+            Mapping::ByName => host_user(name).unwrap_or_else(|| HostUser {
+                uid: NOBODY,
+                gid: NOBODY,
+                groups: vec![NOBODY],
+            }),
+        };
         self.make(name, IdentityKind::Guest, &host)
     }
 
@@ -167,12 +173,20 @@ impl Accounts {
     }
 
     fn identity(&self, name: &str, kind: IdentityKind) -> Option<Identity> {
-        let host = match (host_user(name), &self.unmapped) {
-            (Some(host), _) => host,
-            (None, Unmapped::ActAs(host)) => host.clone(),
-            (None, Unmapped::Refuse) => return None,
-        };
-        Some(self.make(name, kind, &host))
+        let own = host_user(name);
+        match &self.mapping {
+            Mapping::ByName => own.map(|host| self.make(name, kind, &host)),
+            Mapping::All(host) => {
+                let mut identity = self.make(name, kind, host);
+                for gid in own.iter().flat_map(|o| &o.groups) {
+                    let sid = sids::of_gid(*gid);
+                    if !identity.groups.contains(&sid) {
+                        identity.groups.push(sid);
+                    }
+                }
+                Some(identity)
+            }
+        }
     }
 
     fn make(&self, name: &str, kind: IdentityKind, host: &HostUser) -> Identity {

@@ -9,7 +9,7 @@ pub mod sids;
 #[cfg(test)]
 mod tests;
 
-pub use accounts::{Accounts, HostUser, Unknown, Unmapped};
+pub use accounts::{Accounts, HostUser, Mapping, Unknown};
 pub use db::{DEFAULT_FILE_NAME, UserDb, UserDbError, check_user_name};
 pub use domain::{Machine, SubAuthError};
 pub use password::{PasswordError, ask, ask_twice, check, from_file, generate};

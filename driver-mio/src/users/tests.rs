@@ -266,17 +266,17 @@ fn identity_of_the_machine() {
     }
 }
 
-fn accounts(unmapped: Unmapped) -> Accounts {
+fn accounts(mapping: Mapping) -> Accounts {
     let mut db = UserDb::default();
     for name in ["root", "no-such-user-here"] {
         db.add(name, NtHash::of_password("password")).unwrap();
     }
-    Accounts::new(db, Sid::domain(1, 2, 3), "BOX".to_owned(), unmapped)
+    Accounts::new(db, Sid::domain(1, 2, 3), "BOX".to_owned(), mapping)
 }
 
 #[test]
 fn accounts_with_and_without_a_host_user() {
-    let refusing = accounts(Unmapped::Refuse);
+    let refusing = accounts(Mapping::ByName);
     let root = refusing.account("ROOT").unwrap();
     assert_eq!(root.nt_hash.as_bytes(), &HASH);
     assert_eq!(root.identity.name, "root");
@@ -299,17 +299,23 @@ fn accounts_with_and_without_a_host_user() {
         gid: 5,
         groups: vec![5, 6],
     };
-    let lenient = accounts(Unmapped::ActAs(host));
+    let lenient = accounts(Mapping::All(host));
     let other = lenient.account("no-such-user-here").unwrap().identity;
     assert_eq!(other.sid.to_string(), "S-1-5-21-1-2-3-1234");
     assert_eq!((other.uid, other.gid), (Some(1234), Some(5)));
     assert_eq!(other.host_groups, [5, 6]);
     assert_eq!(lenient.refused(), Vec::<String>::new());
+    // Who has an account on the host acts as the same user, but is in the own groups too.
+    let root = lenient.account("root").unwrap().identity;
+    assert_eq!(root.uid, Some(1234));
+    assert!(root.groups.contains(&sids::of_gid(0)) && root.groups.contains(&sids::of_gid(6)));
+    assert_eq!(root.host_groups, [5, 6]);
+    assert_eq!(lenient.guest("nobody").uid, Some(1234));
 }
 
 #[test]
 fn guests_and_forced_users() {
-    let accounts = accounts(Unmapped::Refuse);
+    let accounts = accounts(Mapping::ByName);
     let guest = accounts.guest("no-such-user-here");
     assert_eq!(guest.kind, IdentityKind::Guest);
     assert_eq!((guest.uid, guest.gid), (Some(65_534), Some(65_534)));

@@ -1,5 +1,6 @@
 //! The rules of the configuration, one by one.
 
+mod convert;
 mod random;
 mod rules;
 mod syntax;

@@ -249,8 +249,12 @@ fn global_share_parameters_are_defaults() {
 
 #[test]
 fn parameters_of_server_and_share_differ() {
-    let config = good(
+    let (config, warnings) = warned(
         "[global]\nmax connections = 10\nguest account = ftp\n[a]\npath = /a\n[b]\npath = /b\nmax connections = 3\nguest account = games",
+    );
+    assert_eq!(
+        warnings,
+        ["8:1 `guest account` of a share has no effect yet: guests act as the one of `[global]`"]
     );
     assert_eq!(config.global.max_connections.0, 10);
     assert_eq!(config.shares[0].max_connections.0, 128);

@@ -1,6 +1,6 @@
 //! Values of single parameters.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use smb_proto::Dialect;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
@@ -9,8 +9,8 @@ use super::{good, lines, one_mistake, warned};
 use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on};
 use crate::config::value::{list, parse_size, show_size};
 use crate::config::{
-    Global, HostList, LogLevel, MapToGuest, Mode, Principal, Setting, ShareConfig, Signing,
-    VfsObjects,
+    Global, HostList, HostPattern, LogLevel, MapToGuest, Mode, Principal, Setting, ShareConfig,
+    Signing, VfsObjects,
 };
 
 /// The share of a configuration with these lines in it.
@@ -334,6 +334,46 @@ fn host_patterns() {
     }
     let text = "192.168.1.7, 10.0.0.0/8 EXCEPT 10.1.0.0/16";
     assert_eq!(hosts(text).show(), text);
+}
+
+#[test]
+fn host_lists_as_networks() {
+    let networks = |text: &str| hosts(text).networks();
+    assert_eq!(
+        networks("10.1.2.3, 10.7.0.0/8 fd00::1"),
+        ["10.1.2.3/32", "10.0.0.0/8", "fd00::1/128"]
+    );
+    assert_eq!(networks("ALL"), ["0.0.0.0/0", "::/0"]);
+    assert_eq!(
+        networks("192.168.0.0/24 EXCEPT 192.168.0.64/26"),
+        ["192.168.0.128/25", "192.168.0.0/26"]
+    );
+    assert_eq!(networks("10.0.0.0/31 EXCEPT 10.0.0.1"), ["10.0.0.0/32"]);
+    assert_eq!(
+        networks("10.0.0.1 EXCEPT 10.0.0.0/8"),
+        ["255.255.255.255/32"]
+    );
+    assert_eq!(networks("10.0.0.0/8 EXCEPT 11.0.0.0/8"), ["10.0.0.0/8"]);
+    assert_eq!(networks("ALL EXCEPT 0.0.0.0/0"), ["::/0"]);
+}
+
+proptest::proptest! {
+    /// Exceptions resolved into networks name the same addresses.
+    #[test]
+    fn networks_are_the_same_set(nets in proptest::collection::vec((0u32..64, 24u8..=32), 1..4),
+                                 except in proptest::collection::vec((0u32..64, 24u8..=32), 0..4),
+                                 probe in 0u32..512) {
+        let pattern = |(a, bits): &(u32, u8)| {
+            HostPattern::Net(Ipv4Addr::from_bits(0x0a00_0000 | a << 3).into(), *bits)
+        };
+        let list = HostList {
+            any: nets.iter().map(pattern).collect(),
+            except: except.iter().map(pattern).collect(),
+        };
+        let flat = hosts(&list.networks().join(" "));
+        let probe = IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 | probe));
+        proptest::prop_assert_eq!(list.names(probe), flat.names(probe));
+    }
 }
 
 #[test]
