@@ -51,7 +51,6 @@ mod dispatch;
 mod engine;
 mod entropy;
 mod error;
-mod server;
 mod status;
 mod table;
 
@@ -62,6 +61,7 @@ pub mod link;
 pub mod names;
 pub mod output;
 pub mod pipe;
+pub mod server;
 pub mod time;
 pub mod vfs;
 

@@ -1,0 +1,260 @@
+//! A thread that owns sockets and their links.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::Duration;
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token, Waker};
+use smb_engine::output::ConnId;
+
+use super::gate::{SharedGate, Work};
+use super::socket::{Received, Socket};
+
+const WAKER: Token = Token(0);
+
+/// Tokens of listeners; those of connections follow.
+const LISTENERS: usize = 1;
+
+/// Accepts in a row before connections have their turn.
+const ACCEPTS_IN_A_ROW: usize = 64;
+
+/// How long accepting rests when the process has no descriptors left.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+
+/// The waker of a thread's poll.
+pub(super) fn waker(poll: &Poll) -> io::Result<Waker> {
+    Waker::new(poll.registry(), WAKER)
+}
+
+/// One thread.
+pub(super) struct IoThread {
+    index: usize,
+    poll: Poll,
+    listeners: Vec<TcpListener>,
+    gate: SharedGate,
+    first_message: usize,
+    sockets: BTreeMap<usize, (ConnId, Socket)>,
+    by_conn: BTreeMap<ConnId, usize>,
+    /// Sockets to look at before sleeping: ready, or with something to send.
+    active: BTreeSet<usize>,
+    next_token: usize,
+    /// Listeners that may have more connections to accept.
+    accepting: bool,
+}
+
+impl IoThread {
+    pub(super) fn new(
+        index: usize,
+        poll: Poll,
+        mut listeners: Vec<TcpListener>,
+        gate: SharedGate,
+        first_message: usize,
+    ) -> io::Result<Self> {
+        for (i, listener) in listeners.iter_mut().enumerate() {
+            poll.registry()
+                .register(listener, Token(LISTENERS + i), Interest::READABLE)?;
+        }
+        let next_token = LISTENERS + listeners.len();
+        Ok(Self {
+            index,
+            poll,
+            listeners,
+            gate,
+            first_message,
+            sockets: BTreeMap::new(),
+            by_conn: BTreeMap::new(),
+            active: BTreeSet::new(),
+            next_token,
+            accepting: false,
+        })
+    }
+
+    /// Runs until the gate says stop.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        while !self.gate.is_stopping() {
+            let patience = self.patience();
+            if let Err(error) = self.poll.poll(&mut events, patience)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "waiting for sockets failed");
+                return;
+            }
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    Token(t) if t < LISTENERS + self.listeners.len() => self.accepting = true,
+                    Token(t) => {
+                        if let Some((_, socket)) = self.sockets.get_mut(&t) {
+                            let readable = event.is_readable() || event.is_read_closed();
+                            socket.set_ready(readable, event.is_writable());
+                            self.active.insert(t);
+                        }
+                    }
+                }
+            }
+            if self.index == 0 {
+                self.time();
+            }
+            self.accept();
+            self.carry_out();
+            self.serve();
+        }
+    }
+
+    /// How long to sleep: not at all if a socket still has something to read.
+    fn patience(&self) -> Option<Duration> {
+        if !self.active.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let timer = (self.index == 0).then(|| self.gate.timeout()).flatten();
+        let timer = timer.map(|due| due - self.gate.now().mono + Duration::from_micros(1));
+        if self.accepting {
+            Some(timer.map_or(OUT_OF_DESCRIPTORS, |t| t.min(OUT_OF_DESCRIPTORS)))
+        } else {
+            timer
+        }
+    }
+
+    fn time(&mut self) {
+        let now = self.gate.now().mono;
+        if self.gate.timeout().is_some_and(|due| due <= now) {
+            self.gate
+                .enter_from(Some(self.index), |server, now| server.handle_timeout(now));
+        }
+    }
+
+    fn accept(&mut self) {
+        if !self.accepting {
+            return;
+        }
+        self.accepting = false;
+        for listener in &self.listeners {
+            for round in 0.. {
+                if round == ACCEPTS_IN_A_ROW {
+                    self.accepting = true;
+                    break;
+                }
+                match listener.accept() {
+                    Ok((stream, peer)) => self.gate.accept(stream, peer),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(e)
+                        if matches!(
+                            e.kind(),
+                            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                        ) => {}
+                    Err(error) => {
+                        tracing::error!(%error, "cannot accept connections for the moment");
+                        self.accepting = true;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries out what the server has decided.
+    fn carry_out(&mut self) {
+        for work in self.gate.inbox(self.index) {
+            match work {
+                Work::Adopt(conn, stream) => {
+                    let token = self.next_token;
+                    self.next_token += 1;
+                    let registry = self.poll.registry();
+                    let socket = Socket::new(stream, self.first_message).and_then(|mut socket| {
+                        let interest = Interest::READABLE | Interest::WRITABLE;
+                        registry.register(socket.stream(), Token(token), interest)?;
+                        Ok(socket)
+                    });
+                    match socket {
+                        Ok(socket) => {
+                            self.sockets.insert(token, (conn, socket));
+                            self.by_conn.insert(conn, token);
+                            self.active.insert(token);
+                        }
+                        Err(error) => {
+                            tracing::warn!(%conn, %error, "connection lost at once");
+                            self.gate.closed(self.index, conn);
+                        }
+                    }
+                }
+                Work::Send(conn, answer) => {
+                    if let Some(socket) = self.socket(conn) {
+                        socket.queue(answer);
+                    }
+                }
+                Work::Keys(conn, keys) => {
+                    if let Some(socket) = self.socket(conn) {
+                        socket.apply(keys);
+                    }
+                }
+                Work::Close(conn) => {
+                    if let Some(socket) = self.socket(conn) {
+                        socket.close_when_sent();
+                    }
+                }
+            }
+        }
+    }
+
+    fn socket(&mut self, conn: ConnId) -> Option<&mut Socket> {
+        let token = self.by_conn.get(&conn)?;
+        self.active.insert(*token);
+        self.sockets.get_mut(token).map(|(_, socket)| socket)
+    }
+
+    /// Writes and reads on every socket that is ready for it.
+    fn serve(&mut self) {
+        for token in std::mem::take(&mut self.active) {
+            let Some((conn, socket)) = self.sockets.get_mut(&token) else {
+                continue;
+            };
+            let conn = *conn;
+            let mut gone = socket.send().is_err();
+            if !gone && socket.wants_read() {
+                let received = socket.receive();
+                gone = received.ended;
+                self.hand_over(conn, received);
+                self.carry_out();
+                if let Some((_, socket)) = self.sockets.get_mut(&token) {
+                    gone |= socket.send().is_err();
+                }
+            }
+            let finished = self
+                .sockets
+                .get(&token)
+                .is_some_and(|(_, s)| s.is_finished());
+            if gone || finished {
+                self.drop_socket(token);
+            }
+        }
+    }
+
+    fn hand_over(&self, conn: ConnId, received: Received) {
+        let Received {
+            messages, fault, ..
+        } = received;
+        if messages.is_empty() && fault.is_none() {
+            return;
+        }
+        self.gate.enter_from(Some(self.index), |server, now| {
+            for message in messages {
+                server.handle_message(now, conn, message);
+            }
+            if let Some(fault) = fault {
+                server.handle_fault(now, conn, fault);
+            }
+        });
+    }
+
+    fn drop_socket(&mut self, token: usize) {
+        if let Some((conn, mut socket)) = self.sockets.remove(&token) {
+            self.by_conn.remove(&conn);
+            // The descriptor is closed right after, which deregisters it as well.
+            let _ = self.poll.registry().deregister(socket.stream());
+            drop(socket);
+            self.gate.closed(self.index, conn);
+        }
+    }
+}
