@@ -6,8 +6,9 @@ use super::diag::Report;
 use super::params::{Effect, PARAMS, Param, Scope, Slot, find};
 use super::reader::{Document, Entry, Section, normal_name};
 use super::samba_names::SAMBA_NAMES;
-use super::types::{EffectiveConfig, Encryption, Global, ShareConfig};
+use super::types::{EffectiveConfig, Global, ShareConfig};
 use super::value::Expected;
+use super::words::Encryption;
 
 /// Share names have at most this many bytes, as in ksmbd.
 const MAX_SHARE_NAME: usize = 63;

@@ -11,10 +11,9 @@ use smb_proto::FileTime;
 use smb_proto::dtyp::Sid;
 
 use super::diag::{Pos, Problem};
-use super::types::{
-    EffectiveConfig, Encryption, MapToGuest, RestrictAnonymous, ShareConfig, Signing,
-};
+use super::types::{EffectiveConfig, ShareConfig};
 use super::value::Principal;
+use super::words::{Encryption, MapToGuest, RestrictAnonymous, Signing};
 use crate::users::{Accounts, Machine};
 
 /// The storage of one share, as it was found when the share was opened.

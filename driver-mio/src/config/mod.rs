@@ -27,6 +27,7 @@ mod reader;
 mod samba_names;
 mod types;
 mod value;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -41,12 +42,13 @@ pub use hosts::{HostList, HostPattern};
 pub use params::{Access, Effect, PARAMS, Param, Scope, Slot, find};
 pub use print::print;
 pub use reader::{Document, Entry, Loader, Section};
-pub use types::{
-    Ciphers, EffectiveConfig, Encryption, Global, InheritOwner, LogLevel, MapToGuest, NetbiosName,
-    Protocol, RestrictAnonymous, ShareConfig, Signing, SigningAlgorithms, VfsObjects,
-};
+pub use types::{EffectiveConfig, Global, ShareConfig};
 pub use value::{
     Choice, Credits, Expected, IoSize, Limit, Mode, NameList, Ports, Principal, Setting,
+};
+pub use words::{
+    Ciphers, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName, Protocol,
+    RestrictAnonymous, Signing, SigningAlgorithms, VfsObjects,
 };
 
 /// A configuration file has at most this many bytes; more is taken for a mistake.

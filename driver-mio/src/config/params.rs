@@ -3,8 +3,9 @@
 //! The order has a meaning: where two parameters set the same thing ([`Param::of`]), the earlier
 //! one wins within a section.
 
-use super::types::{Global, KsmbdEncryption, ShareConfig};
+use super::types::{Global, ShareConfig};
 use super::value::{Expected, Limit, Setting};
+use super::words::KsmbdEncryption;
 
 /// Where a parameter may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -254,7 +254,7 @@ fn parameters_of_server_and_share_differ() {
     );
     assert_eq!(
         warnings,
-        ["8:1 `guest account` of a share has no effect yet: guests act as the one of `[global]`"]
+        ["9:1 `guest account` of a share has no effect yet: guests act as the one of `[global]`"]
     );
     assert_eq!(config.global.max_connections.0, 10);
     assert_eq!(config.shares[0].max_connections.0, 128);
