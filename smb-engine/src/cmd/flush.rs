@@ -1,14 +1,34 @@
-//! Not written yet.
-use super::{CmdResult, Cx};
-use crate::core::Wake;
-use crate::status::Refusal;
-use smb_proto::NtStatus;
-use smb_proto::msg;
+//! FLUSH, [MS-SMB2] 3.3.5.11.
+
+use smb_proto::dtyp::AccessMask;
+use smb_proto::msg::{self, flush};
+
+use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
+use crate::core::{OpenKind, Wake};
+use crate::vfs::{VfsOp, VfsReply};
+
+/// A FLUSH that the backend works on.
 #[derive(Debug)]
 pub(crate) struct State;
-pub(super) fn start(_cx: &mut Cx<'_>, _r: &msg::flush::Request) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+
+/// Enters a FLUSH. The rights have the same bits for a file and for a directory (FILE_ADD_FILE,
+/// FILE_ADD_SUBDIRECTORY). What macOS asks for besides with 0xFFFF in Reserved1, data on stable
+/// storage and not only in the file system, is what every flush does here.
+pub(super) fn start(cx: &mut Cx<'_>, _request: &flush::Request) -> CmdResult {
+    if let OpenKind::Pipe(_) = cx.open()?.1.kind {
+        // What was written to a pipe has been consumed when WRITE is answered.
+        return Ok(msg::Response::Flush(flush::Response).into());
+    }
+    cx.need_any(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA)?;
+    let handle = cx.file_open()?.handle;
+    cx.ask_vfs(VfsOp::Flush { handle })?;
+    Ok(Step::Wait(Phase::Flush(State)))
 }
-pub(super) fn resume(_cx: &mut Cx<'_>, _s: State, _w: Wake) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+
+/// Goes on with a FLUSH.
+pub(super) fn resume(_cx: &mut Cx<'_>, State: State, wake: Wake) -> CmdResult {
+    match wake.vfs()? {
+        VfsReply::Done => Ok(msg::Response::Flush(flush::Response).into()),
+        _ => Err(WRONG_REPLY),
+    }
 }

@@ -24,9 +24,10 @@ mod write;
 pub(crate) use cancel::cancel;
 
 use bytes::Bytes;
+use smb_proto::dtyp::AccessMask;
 use smb_proto::id::SessionId;
 use smb_proto::msg;
-use smb_proto::{Header, NtStatus};
+use smb_proto::{Dialect, Header, NtStatus};
 
 use crate::config::BackendId;
 use crate::core::{Core, FileOpen, Op, Open, Session, Tree, Wait, Wake};
@@ -199,6 +200,30 @@ impl Cx<'_> {
         self.open_mut()?
             .file_mut()
             .ok_or(Refusal(NtStatus::INVALID_DEVICE_REQUEST))
+    }
+
+    /// STATUS_ACCESS_DENIED unless the open was granted one of `rights` and the tree connect gives it.
+    pub(crate) fn need_any(&self, rights: AccessMask) -> Result<(), Refusal> {
+        let granted = self.open()?.1.granted & self.tree()?.1.access;
+        if granted.intersects(rights) {
+            Ok(())
+        } else {
+            Err(Refusal(NtStatus::ACCESS_DENIED))
+        }
+    }
+
+    /// The dialect of the connection.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        let conn = self.conn().ok()?;
+        self.core.conns.get(conn)?.dialect()
+    }
+
+    /// A limit on bytes as this connection was told it: 2.0.2 has no requests above 64 KiB.
+    pub(crate) fn single_credit_cap(&self, limit: u32) -> u32 {
+        match self.dialect() {
+            Some(d) if d.has_multi_credit() => limit,
+            _ => limit.min(65536),
+        }
     }
 
     /// Whether the answer has to be given without waiting, because elements of the same message

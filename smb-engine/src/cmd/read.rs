@@ -1,14 +1,146 @@
-//! Not written yet.
-use super::{CmdResult, Cx};
-use crate::core::Wake;
-use crate::status::Refusal;
+//! READ, [MS-SMB2] 3.3.5.12.
+
 use smb_proto::NtStatus;
-use smb_proto::msg;
+use smb_proto::dtyp::AccessMask;
+use smb_proto::msg::Channel;
+use smb_proto::msg::read::Request;
+
+use super::{CmdResult, Cx, Outcome, Phase, Step, WRONG_REPLY};
+use crate::core::range_lock::{self, Intent};
+use crate::core::{OpenKind, Wake};
+use crate::status::Refusal;
+use crate::vfs::{Payload, VfsOp, VfsReply};
+
+/// A READ that the backend works on.
 #[derive(Debug)]
-pub(crate) struct State;
-pub(super) fn start(_cx: &mut Cx<'_>, _r: &msg::read::Request) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+pub(crate) struct State {
+    offset: u64,
+    length: u32,
+    minimum: u32,
 }
-pub(super) fn resume(_cx: &mut Cx<'_>, _s: State, _w: Wake) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+
+/// Enters a READ.
+pub(super) fn start(cx: &mut Cx<'_>, request: &Request) -> CmdResult {
+    // Windows lets whoever may execute a file read it, for paging it in.
+    cx.need_any(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE)?;
+    let max = cx.single_credit_cap(cx.core.config.limits.max_read);
+    if request.length > max || has_foreign_channel(cx, request.channel) {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    match &cx.open()?.1.kind {
+        OpenKind::Pipe(_) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
+        OpenKind::File(_) => file(cx, request),
+    }
+}
+
+/// Whether the data is to travel outside the message: by RDMA, which no connection here has. Before
+/// 3.0 the field is reserved.
+fn has_foreign_channel(cx: &Cx<'_>, channel: Channel) -> bool {
+    channel != Channel::NONE && cx.dialect().is_some_and(smb_proto::Dialect::is_smb3)
+}
+
+/// Reading from a file. READ_UNBUFFERED asks for a way around caches that clients cannot observe; the
+/// backend's cache is coherent, so that it needs no other handling.
+fn file(cx: &mut Cx<'_>, request: &Request) -> CmdResult {
+    let (id, _) = cx.open()?;
+    let f = cx.file_open()?;
+    let (handle, row, directory) = (f.handle, f.file, f.directory);
+    if directory {
+        return Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST));
+    }
+    let (offset, length, minimum) = (request.offset, request.length, request.minimum_count);
+    // Offsets are signed in [MS-FSA] 2.1.5.3.
+    if !is_within(offset, u64::from(length), i64::MAX.unsigned_abs()) {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    if length == 0 {
+        return finish(Payload::default(), minimum, true);
+    }
+    let blocked = cx.core.files.get(row).is_some_and(|row| {
+        range_lock::conflicts(&row.locks, id, offset, u64::from(length), Intent::Read)
+    });
+    if blocked {
+        return Err(Refusal(NtStatus::FILE_LOCK_CONFLICT));
+    }
+    cx.ask_vfs(VfsOp::Read {
+        handle,
+        offset,
+        len: length,
+    })?;
+    Ok(Step::Wait(Phase::Read(State {
+        offset,
+        length,
+        minimum,
+    })))
+}
+
+/// Whether a range lies below `end`.
+fn is_within(offset: u64, len: u64, end: u64) -> bool {
+    offset.checked_add(len).is_some_and(|last| last <= end)
+}
+
+/// Goes on with a READ.
+pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    let VfsReply::Data(data) = wake.vfs()? else {
+        return Err(WRONG_REPLY);
+    };
+    let got = u64::try_from(data.len()).map_err(|_| WRONG_REPLY)?;
+    if got > u64::from(state.length) {
+        return Err(WRONG_REPLY);
+    }
+    if got > 0
+        && let Ok(f) = cx.file_open_mut()
+    {
+        f.position = state.offset.saturating_add(got);
+    }
+    finish(data, state.minimum, false)
+}
+
+/// STATUS_END_OF_FILE if something was asked for and nothing is there, or less than the client can
+/// use (3.3.5.12, MinimumCount).
+fn finish(data: Payload, minimum: u32, nothing_asked: bool) -> CmdResult {
+    let short = usize::try_from(minimum).map_or(true, |minimum| data.len() < minimum);
+    if short || (data.is_empty() && !nothing_asked) {
+        return Err(Refusal(NtStatus::END_OF_FILE));
+    }
+    Ok(Outcome::Read(NtStatus::SUCCESS, data).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minimum_counts() {
+        let status =
+            |len: usize, minimum, nothing| match finish(Payload::zeroed(len), minimum, nothing) {
+                Ok(Step::Done(Outcome::Read(status, data))) => {
+                    assert_eq!(data.len(), len);
+                    status
+                }
+                Err(Refusal(status)) => status,
+                other => panic!("{other:?}"),
+            };
+        for (len, minimum, nothing, expected) in [
+            (0, 0, true, NtStatus::SUCCESS),
+            (0, 1, true, NtStatus::END_OF_FILE),
+            (0, 0, false, NtStatus::END_OF_FILE),
+            (1, 0, false, NtStatus::SUCCESS),
+            (1, 1, false, NtStatus::SUCCESS),
+            (1, 2, false, NtStatus::END_OF_FILE),
+            (5, u32::MAX, false, NtStatus::END_OF_FILE),
+        ] {
+            assert_eq!(status(len, minimum, nothing), expected, "{len} {minimum}");
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        let max = i64::MAX.unsigned_abs();
+        assert!(is_within(max, 0, max));
+        assert!(is_within(max - 1, 1, max));
+        assert!(!is_within(max, 1, max));
+        assert!(!is_within(max + 1, 0, max));
+        assert!(!is_within(u64::MAX, 1, max));
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod invariants;
 pub(crate) mod notify;
 mod op;
 mod open;
+pub(crate) mod range_lock;
 mod session;
 pub(crate) mod teardown;
 mod timer;

@@ -59,6 +59,47 @@ pub(crate) fn report_all(
     }
 }
 
+/// Data of an open file or stream has changed through this open: its closing will know, and watches
+/// are told ([MS-FSA] 2.1.5.4).
+pub(crate) fn data_written(core: &mut Core, now: Now, id: Id<Open>) {
+    let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) else {
+        return;
+    };
+    f.wrote = true;
+    let (backend, stream) = (f.backend, f.at.stream.is_some());
+    if !watched(core, backend) {
+        return;
+    }
+    let Some(at) = core
+        .opens
+        .get(id)
+        .and_then(Open::file)
+        .map(|f| f.at.clone())
+    else {
+        return;
+    };
+    let (action, filter) = if stream {
+        (
+            Action::MODIFIED_STREAM,
+            CompletionFilter::STREAM_WRITE | CompletionFilter::STREAM_SIZE,
+        )
+    } else {
+        (
+            Action::MODIFIED,
+            CompletionFilter::LAST_WRITE | CompletionFilter::SIZE,
+        )
+    };
+    report(core, now, backend, &at, action, filter);
+}
+
+/// Whether anybody watches anything on a backend: what WRITE asks before it names the change.
+fn watched(core: &Core, backend: BackendId) -> bool {
+    core.opens
+        .iter()
+        .filter_map(|(_, o)| o.file())
+        .any(|f| f.backend == backend && f.watch.is_some())
+}
+
 /// The name under which a watch of `dir` sees a change at `at`; `None` if it does not see it.
 fn name_for(dir: &SharePath, recursive: bool, at: &Location) -> Option<String> {
     let rest = at.path.beneath(dir)?;
