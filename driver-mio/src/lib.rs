@@ -1,6 +1,6 @@
 //! Serves directories over SMB2/3.
 
 pub mod config;
-pub mod users;
-
 pub mod runtime;
+pub mod server;
+pub mod users;

@@ -160,8 +160,12 @@ fn shares(
             },
         };
         let list = |principals| user_list(principals, accounts);
-        let (hosts_allow, hosts_deny) =
-            super::hosts::flattened(share.hosts_allow.as_ref(), share.hosts_deny.as_ref());
+        // The engine knows lists of shares only, and no exceptions in them.
+        let global = &config.global;
+        let hosts_allow = super::hosts::admitted_by_both(
+            (global.hosts_allow.as_ref(), global.hosts_deny.as_ref()),
+            (share.hosts_allow.as_ref(), share.hosts_deny.as_ref()),
+        );
         let Storage {
             backend,
             capabilities,
@@ -186,7 +190,7 @@ fn shares(
             admin_users: list(&share.admin_users),
             force_identity,
             hosts_allow,
-            hosts_deny,
+            hosts_deny: Vec::new(),
             max_connections: count(share.max_connections.0),
             oplocks: share.oplocks,
         });

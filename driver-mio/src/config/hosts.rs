@@ -119,18 +119,12 @@ impl HostList {
 }
 
 impl HostList {
-    /// The same set of addresses as networks without exceptions, in the form `address/bits`. At
-    /// least one: a list whose exceptions leave nothing gives a network that no host is in.
-    #[must_use]
-    pub fn networks(&self) -> Vec<String> {
-        let mut networks: Vec<Net> = self.any.iter().flat_map(|p| p.nets()).collect();
-        for except in self.except.iter().flat_map(|p| p.nets()) {
-            networks = networks.iter().flat_map(|n| n.without(except)).collect();
-        }
-        if networks.is_empty() {
-            return vec!["255.255.255.255/32".to_owned()];
-        }
-        networks.into_iter().map(Net::show).collect()
+    /// The addresses it names as networks without exceptions.
+    fn nets(&self) -> Vec<Net> {
+        let of = |patterns: &[HostPattern]| patterns.iter().flat_map(|p| p.nets()).collect();
+        let any: Vec<Net> = of(&self.any);
+        let except: Vec<Net> = of(&self.except);
+        minus(any, &except)
     }
 }
 
@@ -177,6 +171,15 @@ impl Net {
         rest
     }
 
+    /// What two networks have in common: two either lie apart or one contains the other.
+    fn within(self, other: Self) -> Option<Self> {
+        if self.contains(other) {
+            Some(other)
+        } else {
+            other.contains(self).then_some(self)
+        }
+    }
+
     fn show(self) -> String {
         if self.v4 {
             let address = u32::try_from(self.value >> 96).unwrap_or(0);
@@ -187,26 +190,65 @@ impl Net {
     }
 }
 
-/// What the engine is to be told so that it decides as [`admits`] does: addresses to allow and to
-/// deny, without exceptions, the machine itself among the allowed.
+fn minus(from: Vec<Net>, what: &[Net]) -> Vec<Net> {
+    what.iter().fold(from, |rest, w| {
+        rest.iter().flat_map(|net| net.without(*w)).collect()
+    })
+}
+
+fn common(a: &[Net], b: &[Net]) -> Vec<Net> {
+    a.iter()
+        .flat_map(|x| b.iter().filter_map(|y| x.within(*y)))
+        .collect()
+}
+
+/// All addresses for which [`admits`] says yes.
+fn admitted(allow: Option<&HostList>, deny: Option<&HostList>) -> Vec<Net> {
+    let everything = HostPattern::All.nets();
+    let allowed = allow.map(HostList::nets).unwrap_or_default();
+    let denied = deny.map(HostList::nets).unwrap_or_default();
+    let others = match (allow, deny) {
+        (None, None) => everything,
+        (Some(_), None) => allowed.clone(),
+        (None, Some(_)) => minus(everything, &denied),
+        (Some(_), Some(_)) => [allowed.clone(), minus(everything, &denied)].concat(),
+    };
+    let local: Vec<Net> = [
+        HostPattern::Net(Ipv4Addr::LOCALHOST.into(), 8),
+        HostPattern::Net(Ipv6Addr::LOCALHOST.into(), 128),
+    ]
+    .into_iter()
+    .flat_map(HostPattern::nets)
+    .collect();
+    let denied_by_address: Vec<Net> = deny
+        .iter()
+        .flat_map(|d| &d.any)
+        .filter(|p| **p != HostPattern::All)
+        .flat_map(|p| p.nets())
+        .collect();
+    [
+        minus(others, &local),
+        common(&allowed, &local),
+        minus(local, &denied_by_address),
+    ]
+    .concat()
+}
+
+/// The networks that two pairs of lists (allow, deny) both admit, in the form `address/bits`, as
+/// the only ones to allow. None if everybody is admitted; one that no host is in if nobody is.
 #[must_use]
-pub(super) fn flattened(
-    allow: Option<&HostList>,
-    deny: Option<&HostList>,
-) -> (Vec<String>, Vec<String>) {
-    let mut allowed = allow.map(HostList::networks).unwrap_or_default();
-    let denied = deny.map(HostList::networks).unwrap_or_default();
-    if allow.is_some() || deny.is_some() {
-        for (address, network) in [
-            (IpAddr::from(Ipv4Addr::LOCALHOST), "127.0.0.0/8"),
-            (IpAddr::from(Ipv6Addr::LOCALHOST), "::1/128"),
-        ] {
-            if admits(allow, deny, address) {
-                allowed.push(network.to_owned());
-            }
-        }
+pub(super) fn admitted_by_both(
+    first: (Option<&HostList>, Option<&HostList>),
+    second: (Option<&HostList>, Option<&HostList>),
+) -> Vec<String> {
+    if (first, second) == ((None, None), (None, None)) {
+        return Vec::new();
     }
-    (allowed, denied)
+    let networks = common(&admitted(first.0, first.1), &admitted(second.0, second.1));
+    if networks.is_empty() {
+        return vec!["255.255.255.255/32".to_owned()];
+    }
+    networks.into_iter().map(Net::show).collect()
 }
 
 impl Setting for HostList {

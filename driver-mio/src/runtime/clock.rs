@@ -28,7 +28,7 @@ impl Clock {
 }
 
 /// The present time of day.
-fn wall() -> FileTime {
+pub(super) fn wall() -> FileTime {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

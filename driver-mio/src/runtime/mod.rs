@@ -208,6 +208,12 @@ impl Drop for Running {
     }
 }
 
+/// The present time of day.
+#[must_use]
+pub fn wall_clock() -> smb_proto::FileTime {
+    clock::wall()
+}
+
 /// Answers a query from the account database.
 fn answer(accounts: &dyn Accounts, query: &Query) -> output::Completion {
     match query {

@@ -80,6 +80,7 @@ fn shares() {
     assert_eq!(b.valid_users.users, ["anna"]);
     assert_eq!(b.valid_users.groups, ["S-1-22-2-0".parse().unwrap()]);
     assert_eq!(b.hosts_allow, ["10.0.0.0/9", "127.0.0.0/8", "::1/128"]);
+    assert!(b.hosts_deny.is_empty());
     assert_eq!(b.force_identity.as_ref().unwrap().gid, Some(0));
     assert!(b.guest_ok && !b.guest_only);
 }
@@ -109,9 +110,29 @@ fn forced_users_must_exist() {
 
 #[test]
 fn the_machine_itself_stays_admitted() {
-    let deny = convert("[s]\npath = /s\nhosts deny = ALL").unwrap();
-    assert_eq!(deny.shares[0].hosts_deny, ["0.0.0.0/0", "::/0"]);
-    assert_eq!(deny.shares[0].hosts_allow, ["127.0.0.0/8", "::1/128"]);
-    let deny = convert("[s]\npath = /s\nhosts deny = 127.0.0.1").unwrap();
-    assert_eq!(deny.shares[0].hosts_allow, ["::1/128"]);
+    let allow = |text| convert(text).unwrap().shares[0].hosts_allow.clone();
+    assert_eq!(
+        allow("[s]\npath = /s\nhosts deny = ALL"),
+        ["127.0.0.0/8", "::1/128"]
+    );
+    let others = allow("[s]\npath = /s\nhosts deny = 127.0.0.0/8");
+    assert!(!others.iter().any(|n| n.starts_with("127.")), "{others:?}");
+    assert!(others.contains(&"::1/128".to_owned()));
+    assert_eq!(
+        allow("[s]\npath = /s\nhosts deny = ALL 127.0.0.0/8 ::1"),
+        ["255.255.255.255/32"]
+    );
+}
+
+#[test]
+fn lists_of_the_server_hold_for_every_share() {
+    let config = convert("[global]\nhosts allow = 10.0.0.0/8\n[a]\npath = /a\n[b]\npath = /b\nhosts allow = 10.1. 11.").unwrap();
+    assert_eq!(
+        config.shares[0].hosts_allow,
+        ["10.0.0.0/8", "127.0.0.0/8", "::1/128"]
+    );
+    assert_eq!(
+        config.shares[1].hosts_allow,
+        ["10.1.0.0/16", "127.0.0.0/8", "::1/128"]
+    );
 }

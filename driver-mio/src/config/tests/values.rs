@@ -6,6 +6,7 @@ use smb_proto::Dialect;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
 
 use super::{good, lines, one_mistake, warned};
+use crate::config::hosts;
 use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on};
 use crate::config::value::{list, parse_size, show_size};
 use crate::config::{
@@ -288,7 +289,7 @@ fn netbios_names() {
     );
 }
 
-fn hosts(text: &str) -> HostList {
+fn list_of(text: &str) -> HostList {
     HostList::parse(text, &mut Vec::new()).unwrap()
 }
 
@@ -298,7 +299,7 @@ fn ip(text: &str) -> IpAddr {
 
 #[test]
 fn host_patterns() {
-    let list = hosts("192.168.1.7, 10.0.0.0/8 172.16. 150.203.15.0/255.255.255.0 fd00::/8");
+    let list = list_of("192.168.1.7, 10.0.0.0/8 172.16. 150.203.15.0/255.255.255.0 fd00::/8");
     for inside in [
         "192.168.1.7",
         "10.255.0.1",
@@ -318,10 +319,10 @@ fn host_patterns() {
     ] {
         assert!(!list.names(ip(outside)), "{outside}");
     }
-    let list = hosts("150.203. EXCEPT 150.203.6.66");
+    let list = list_of("150.203. EXCEPT 150.203.6.66");
     assert!(list.names(ip("150.203.6.65")) && !list.names(ip("150.203.6.66")));
-    assert!(hosts("0.0.0.0/0").names(ip("9.9.9.9")));
-    assert!(hosts("::/0").names(ip("2001::1")));
+    assert!(list_of("0.0.0.0/0").names(ip("9.9.9.9")));
+    assert!(list_of("::/0").names(ip("2001::1")));
     for wrong in [
         "pirate",
         "@net",
@@ -333,47 +334,45 @@ fn host_patterns() {
         assert!(HostList::parse(wrong, &mut Vec::new()).is_err(), "{wrong}");
     }
     let text = "192.168.1.7, 10.0.0.0/8 EXCEPT 10.1.0.0/16";
-    assert_eq!(hosts(text).show(), text);
-}
-
-#[test]
-fn host_lists_as_networks() {
-    let networks = |text: &str| hosts(text).networks();
-    assert_eq!(
-        networks("10.1.2.3, 10.7.0.0/8 fd00::1"),
-        ["10.1.2.3/32", "10.0.0.0/8", "fd00::1/128"]
-    );
-    assert_eq!(networks("ALL"), ["0.0.0.0/0", "::/0"]);
-    assert_eq!(
-        networks("192.168.0.0/24 EXCEPT 192.168.0.64/26"),
-        ["192.168.0.128/25", "192.168.0.0/26"]
-    );
-    assert_eq!(networks("10.0.0.0/31 EXCEPT 10.0.0.1"), ["10.0.0.0/32"]);
-    assert_eq!(
-        networks("10.0.0.1 EXCEPT 10.0.0.0/8"),
-        ["255.255.255.255/32"]
-    );
-    assert_eq!(networks("10.0.0.0/8 EXCEPT 11.0.0.0/8"), ["10.0.0.0/8"]);
-    assert_eq!(networks("ALL EXCEPT 0.0.0.0/0"), ["::/0"]);
+    assert_eq!(list_of(text).show(), text);
 }
 
 proptest::proptest! {
-    /// Exceptions resolved into networks name the same addresses.
+    /// The networks that the engine is told admit whom both pairs of lists admit, and nobody else.
     #[test]
-    fn networks_are_the_same_set(nets in proptest::collection::vec((0u32..64, 24u8..=32), 1..4),
-                                 except in proptest::collection::vec((0u32..64, 24u8..=32), 0..4),
-                                 probe in 0u32..512) {
-        let pattern = |(a, bits): &(u32, u8)| {
-            HostPattern::Net(Ipv4Addr::from_bits(0x0a00_0000 | a << 3).into(), *bits)
-        };
-        let list = HostList {
-            any: nets.iter().map(pattern).collect(),
-            except: except.iter().map(pattern).collect(),
-        };
-        let flat = hosts(&list.networks().join(" "));
-        let probe = IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 | probe));
-        proptest::prop_assert_eq!(list.names(probe), flat.names(probe));
+    fn networks_are_the_same_set(
+        lists in proptest::collection::vec(proptest::option::of((any_nets(), any_nets())), 4),
+        probe in 0u32..512,
+        local in proptest::bool::ANY,
+    ) {
+        let lists: Vec<Option<HostList>> = lists
+            .into_iter()
+            .map(|l| l.map(|(any, except)| HostList { any, except }))
+            .collect();
+        let pair = |i: usize| (lists[i].as_ref(), lists[i + 1].as_ref());
+        let base = if local { 0x7f00_0000 } else { 0x0a00_0000 };
+        let probe = IpAddr::from(Ipv4Addr::from_bits(base | probe));
+        let expected = [pair(0), pair(2)]
+            .iter()
+            .all(|(allow, deny)| hosts::admits(*allow, *deny, probe));
+        let told = hosts::admitted_by_both(pair(0), pair(2));
+        let admitted = told.is_empty() || list_of(&told.join(" ")).names(probe);
+        proptest::prop_assert_eq!(admitted, expected, "{:?}", told);
     }
+}
+
+/// Networks of up to 256 addresses, of others and of the machine itself; sometimes all.
+fn any_nets() -> impl proptest::strategy::Strategy<Value = Vec<HostPattern>> {
+    use proptest::prelude::*;
+    let net = (
+        prop::sample::select(&[0x0a00_0000u32, 0x7f00_0000][..]),
+        0u32..64,
+        24u8..=32,
+    )
+        .prop_map(|(base, a, bits)| {
+            HostPattern::Net(Ipv4Addr::from_bits(base | a << 3).into(), bits)
+        });
+    prop::collection::vec(prop_oneof![8 => net, 1 => Just(HostPattern::All)], 0..4)
 }
 
 #[test]
