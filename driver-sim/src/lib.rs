@@ -1,1 +1,3 @@
-//! A deterministic world for the engine.
+//! A deterministic world for the engine: [`memory`] is the executable model of the VFS contract.
+
+pub mod memory;

@@ -1,0 +1,153 @@
+//! Times, attributes, extended attributes, security descriptors, streams, reparse data.
+
+use std::collections::BTreeMap;
+
+use smb_engine::names::fold;
+use smb_engine::vfs::{
+    BasicChange, Ea, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply, VfsResult,
+};
+use smb_proto::dtyp::{SdControl, SecurityDescriptor};
+use smb_proto::info::SecurityInformation;
+
+use super::node::SETTABLE;
+use super::{EAS_MAX, State};
+
+/// Longest name of an extended attribute, in bytes.
+const EA_NAME_MAX: usize = 254;
+
+/// `old` with `changes` made: values set, empty values removed.
+pub(super) fn merged(
+    old: &BTreeMap<String, Ea>,
+    changes: &[Ea],
+) -> Result<BTreeMap<String, Ea>, VfsError> {
+    let mut eas = old.clone();
+    for ea in changes {
+        if ea.name.is_empty() || ea.name.len() > EA_NAME_MAX || !ea.name.is_ascii() {
+            return Err(VfsError::InvalidName);
+        }
+        let key = fold(&ea.name);
+        if ea.value.is_empty() {
+            eas.remove(&key);
+        } else {
+            eas.insert(key, ea.clone());
+        }
+    }
+    let size: usize = eas.values().map(|e| 5 + e.name.len() + e.value.len()).sum();
+    if size + 4 > EAS_MAX {
+        return Err(VfsError::EasTooLarge);
+    }
+    Ok(eas)
+}
+
+impl State {
+    pub(super) fn set_basic(&mut self, handle: VfsHandle, change: BasicChange) -> VfsResult {
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        node.creation = change.creation.unwrap_or(node.creation);
+        node.access = change.access.unwrap_or(node.access);
+        node.write = change.write.unwrap_or(node.write);
+        node.change = change.change.unwrap_or(now);
+        if let Some(attributes) = change.attributes {
+            node.attributes = (node.attributes - SETTABLE) | (attributes & SETTABLE);
+        }
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn stream_list(&self, handle: VfsHandle) -> VfsResult {
+        let node = self.node_of(handle)?;
+        // The empty key sorts first.
+        let streams = node.streams.values().filter_map(|s| self.streams.get(s));
+        let streams = streams.map(|s| StreamInfo {
+            name: s.name.clone(),
+            size: s.content.size(),
+            allocation: s.content.allocation(node.is_sparse()),
+        });
+        Ok(VfsReply::Streams(streams.collect()))
+    }
+
+    pub(super) fn eas(&self, handle: VfsHandle) -> VfsResult {
+        let eas = self.node_of(handle)?.eas.values().cloned();
+        Ok(VfsReply::Eas(eas.collect()))
+    }
+
+    pub(super) fn set_eas(&mut self, handle: VfsHandle, eas: Vec<Ea>) -> VfsResult {
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        node.eas = merged(&node.eas, &eas)?;
+        node.change = now;
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn security(&self, handle: VfsHandle) -> VfsResult {
+        Ok(VfsReply::Security(self.node_of(handle)?.security.clone()))
+    }
+
+    pub(super) fn set_security(
+        &mut self,
+        handle: VfsHandle,
+        parts: SecurityInformation,
+        new: SecurityDescriptor,
+    ) -> VfsResult {
+        use SecurityInformation as P;
+        const DACL: SdControl = SdControl::DACL_DEFAULTED
+            .union(SdControl::DACL_AUTO_INHERITED)
+            .union(SdControl::DACL_PROTECTED);
+        const SACL: SdControl = SdControl::SACL_DEFAULTED
+            .union(SdControl::SACL_AUTO_INHERITED)
+            .union(SdControl::SACL_PROTECTED);
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        let sd = &mut node.security;
+        if parts.contains(P::OWNER) {
+            sd.owner = new.owner;
+        }
+        if parts.contains(P::GROUP) {
+            sd.group = new.group;
+        }
+        if parts.contains(P::DACL) {
+            sd.dacl = new.dacl;
+            sd.control = (sd.control - DACL) | (new.control & DACL);
+        }
+        if parts.contains(P::SACL) {
+            sd.sacl = new.sacl;
+            sd.control = (sd.control - SACL) | (new.control & SACL);
+        }
+        node.change = now;
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn reparse(&self, handle: VfsHandle) -> VfsResult {
+        let reparse = self.node_of(handle)?.reparse.clone();
+        reparse
+            .map(VfsReply::Reparse)
+            .ok_or(VfsError::NotAReparsePoint)
+    }
+
+    pub(super) fn set_reparse(&mut self, handle: VfsHandle, reparse: Reparse) -> VfsResult {
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        if node.entries.as_ref().is_some_and(|e| !e.is_empty()) {
+            return Err(VfsError::NotEmpty);
+        }
+        if node.reparse.as_ref().is_some_and(|r| r.tag != reparse.tag) {
+            return Err(VfsError::ReparseTagMismatch);
+        }
+        node.reparse = Some(reparse);
+        node.change = now;
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn delete_reparse(&mut self, handle: VfsHandle, tag: u32) -> VfsResult {
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        match &node.reparse {
+            None => Err(VfsError::NotAReparsePoint),
+            Some(r) if r.tag != tag => Err(VfsError::ReparseTagMismatch),
+            Some(_) => {
+                node.reparse = None;
+                node.change = now;
+                Ok(VfsReply::Done)
+            }
+        }
+    }
+}
