@@ -517,3 +517,74 @@ fn filters_of_the_log() {
         run.err
     );
 }
+
+/// The terminal of `script` stands for a person's. What is typed does not show.
+fn typed(args: &[&str], answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    use std::io::Read as _;
+    let line = std::iter::once(env!("CARGO_BIN_EXE_smb-server"))
+        .chain(args.iter().copied())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let mut child = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut seen = Vec::new();
+    for (prompt, answer) in answers {
+        let mut byte = [0];
+        while !seen.ends_with(prompt.as_bytes()) {
+            assert_ne!(
+                output.read(&mut byte).unwrap(),
+                0,
+                "{}",
+                String::from_utf8_lossy(&seen)
+            );
+            seen.push(byte[0]);
+        }
+        // The prompt is printed a moment before echoing is turned off.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        writeln!(input, "{answer}").unwrap();
+    }
+    output.read_to_end(&mut seen).unwrap();
+    (
+        child.wait().unwrap().code(),
+        String::from_utf8(seen).unwrap(),
+    )
+}
+
+#[test]
+fn passwords_typed_on_the_terminal() {
+    let folder = folder();
+    let users = folder.path().join("users.db");
+    let (code, seen) = typed(
+        &["user", "add", "root", "--users", text(&users)],
+        &[
+            ("New password for root: ", "password"),
+            ("The same again: ", "password"),
+        ],
+    );
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(
+        seen.contains("added root") && !seen.contains("password\r"),
+        "{seen}"
+    );
+    let content = fs::read_to_string(&users).unwrap();
+    assert_eq!(content, "root:iEb36u6PsRetBr3YMLdYbA==\n");
+
+    let (code, seen) = typed(
+        &["user", "passwd", "root", "--users", text(&users)],
+        &[
+            ("New password for root: ", "one"),
+            ("The same again: ", "two"),
+        ],
+    );
+    assert_eq!(code, Some(2));
+    assert!(
+        seen.contains("the two passwords are not the same"),
+        "{seen}"
+    );
+    assert_eq!(fs::read_to_string(&users).unwrap(), content);
+}
