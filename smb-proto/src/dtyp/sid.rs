@@ -114,6 +114,12 @@ impl Sid {
         sid(5, [21, a, b, c])
     }
 
+    /// The SID of the account `rid` in the domain S-1-5-21-a-b-c.
+    #[must_use]
+    pub const fn domain_account(a: u32, b: u32, c: u32, rid: u32) -> Self {
+        sid(5, [21, a, b, c, rid])
+    }
+
     /// The identifier authority.
     #[must_use]
     pub fn authority(&self) -> u64 {
