@@ -117,7 +117,7 @@ impl IoThread {
         }
     }
 
-    fn time(&mut self) {
+    fn time(&self) {
         let now = self.gate.now().mono;
         if self.gate.timeout().is_some_and(|due| due <= now) {
             self.gate

@@ -13,6 +13,10 @@ use super::gate::SharedGate;
 use super::{Accounts, answer};
 
 /// Something to do.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "moved through the queue once; a box would cost more than the copy"
+)]
 pub(super) enum Job {
     /// A file operation.
     Vfs(VfsRequest),

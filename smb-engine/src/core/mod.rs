@@ -166,7 +166,7 @@ impl Core {
     }
 
     /// Sets (or moves) the deadline of an operation.
-    pub(crate) fn arm(&mut self, timer: timer::Timer, now: Now, after: std::time::Duration) {
+    pub(crate) fn arm(&mut self, timer: Timer, now: Now, after: std::time::Duration) {
         self.timers.set(timer, now.mono + after);
     }
 }
