@@ -23,6 +23,32 @@ pub fn same_name(a: &str, b: &str) -> bool {
     a == b || a.chars().map(fold_char).eq(b.chars().map(fold_char))
 }
 
+/// Whether a name has the form of [MS-FSCC] 2.1.5.2.1: up to eight characters, and after a dot up to
+/// three, all of them ASCII and none of those that DOS forbids.
+#[must_use]
+pub fn short_enough(name: &str) -> bool {
+    let (base, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let fine = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_graphic() && !b"\"*+,./:;<=>?[\\]|".contains(&b))
+    };
+    (1..=8).contains(&base.len())
+        && extension.len() <= 3
+        && fine(base)
+        && fine(extension)
+        && !name.ends_with('.')
+}
+
+/// Whether a text can be the name of an extended attribute: 1 to 254 ASCII characters, none of them
+/// a control character or one of `"*+,/:;<=>?[\]|` ([MS-FSCC] 2.4.15).
+#[must_use]
+pub fn valid_ea_name(name: &str) -> bool {
+    (1..=254).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| (b' '..=b'~').contains(&b) && !b"\"*+,/:;<=>?[\\]|".contains(&b))
+}
+
 /// A search expression, [MS-FSA] 2.1.4.4: `*` and `?` and their DOS forms `<` (DOS_STAR), `>`
 /// (DOS_QM) and `"` (DOS_DOT).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +158,30 @@ mod tests {
     fn names_are_compared_folded() {
         assert!(same_name("straße.ТХТ", "STRAßE.тхт"));
         assert!(!same_name("a", "ab"));
+    }
+
+    #[test]
+    fn short_names_and_attribute_names() {
+        for yes in ["A", "a.b", "12345678.123", "A_B~1.TXT"] {
+            assert!(short_enough(yes), "{yes}");
+        }
+        for no in [
+            "",
+            ".a",
+            "a.",
+            "123456789",
+            "a.1234",
+            "a b",
+            "a.b.c",
+            "\u{e4}",
+        ] {
+            assert!(!short_enough(no), "{no}");
+        }
+        assert!(valid_ea_name("user.name 1"));
+        let long = "x".repeat(255);
+        for no in ["", "a*", "a\\b", "\u{e4}", "a\n", &long] {
+            assert!(!valid_ea_name(no), "{no}");
+        }
     }
 
     #[test]

@@ -79,14 +79,22 @@ pub(crate) struct Scan {
     pub(crate) started: bool,
     /// The backend has said that nothing follows.
     pub(crate) ended: bool,
-    /// At least one name was returned since the walk began.
-    pub(crate) found: bool,
+    /// A query was answered, so that an empty rest is STATUS_NO_MORE_FILES and not
+    /// STATUS_NO_SUCH_FILE.
+    pub(crate) answered: bool,
+    /// The backend has to begin again with the next question.
+    pub(crate) rewind: bool,
     /// Names received and not sent yet.
     pub(crate) buffered: VecDeque<DirItem>,
     /// A query is running; another one has to wait for it.
     pub(crate) busy: bool,
     /// Queries that wait for the running one.
     pub(crate) waiting: VecDeque<Id<Op>>,
+    /// Waiting queries are being woken one after another.
+    pub(crate) waking: bool,
+    /// The extended attribute with which the next query of all goes on ([MS-FSA] 2.1.1.6
+    /// NextEaEntry), counted from zero.
+    pub(crate) next_ea: usize,
 }
 
 impl Open {
