@@ -1,4 +1,7 @@
-//! Who may do what: host lists of shares here, security descriptors in `check`.
+//! Who may do what: host lists of shares here, security descriptors in [`check`] and [`inherit`].
+
+pub(crate) mod check;
+pub(crate) mod inherit;
 
 use std::net::IpAddr;
 

@@ -14,12 +14,13 @@ mod op;
 mod open;
 pub(crate) mod range_lock;
 mod session;
+pub(crate) mod share_mode;
 pub(crate) mod teardown;
 mod timer;
 mod tree;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use chain::{Chain, LastFile, Related};
@@ -63,8 +64,11 @@ pub(crate) struct Core {
     /// CREATEs that have asked a backend to open something and have not entered it in
     /// [`Self::files`] yet.
     pub(crate) creates_in_flight: usize,
-    /// Files removed while such CREATEs were in flight: what those opened may be these.
-    pub(crate) removed_meanwhile: BTreeSet<NodeId>,
+    /// Files removed while such CREATEs were in flight, with the number of the removal: what a
+    /// CREATE opened before that may be these.
+    pub(crate) removed_meanwhile: BTreeMap<NodeId, u64>,
+    /// Removals so far.
+    pub(crate) removals: u64,
     pub(crate) next_async_id: u64,
     pub(crate) next_persistent_id: u64,
     out: VecDeque<Output>,
@@ -91,7 +95,8 @@ impl Core {
             ops: Table::default(),
             timers: Timers::default(),
             creates_in_flight: 0,
-            removed_meanwhile: BTreeSet::new(),
+            removed_meanwhile: BTreeMap::new(),
+            removals: 0,
             next_async_id: 1,
             next_persistent_id: 1,
             out: VecDeque::new(),

@@ -169,8 +169,9 @@ pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal
     if !done {
         return;
     }
+    core.removals = core.removals.wrapping_add(1);
     if core.creates_in_flight > 0 {
-        core.removed_meanwhile.insert(r.node);
+        core.removed_meanwhile.insert(r.node, core.removals);
     }
     let filter = match (&r.at.stream, r.directory) {
         (Some(_), _) => CompletionFilter::STREAM_NAME,

@@ -1,0 +1,276 @@
+//! Entering a new open in the tables: sharing ([MS-FSA] 2.1.5.1.2.2), the row of the file, and then
+//! what changes the file.
+
+use smb_proto::NtStatus;
+use smb_proto::dtyp::AccessMask;
+use smb_proto::id::FileId;
+use smb_proto::info::FileAttributes;
+use smb_proto::info::notify::Action;
+use smb_proto::msg::change_notify::CompletionFilter;
+use smb_proto::msg::create::{CreateAction, CreateDisposition};
+
+use super::access::Grant;
+use super::ctx::Contexts;
+use super::missing::Plan;
+use super::{
+    Attempt, CmdResult, Cx, State, WRONG_REPLY, being_deleted, done, give_back, has_room, reply,
+    wait,
+};
+use crate::acl;
+use crate::core::share_mode::{Claim, Kin, compatible};
+use crate::core::{Core, FileKey, FileOpen, Open, OpenKind, Scan, notify, teardown};
+use crate::names::fold;
+use crate::status::Refusal;
+use crate::table::Id;
+use crate::vfs::{Creation, Opened, VfsOp, VfsReply, VfsResult};
+
+/// An open that is entered and whose file is being overwritten.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    open: Id<Open>,
+    ctx: Contexts,
+    maximal: AccessMask,
+    action: CreateAction,
+    delete_on_close: bool,
+}
+
+/// Enters the open of an existing file, then overwrites the file if that was asked for. On a
+/// refusal the handle is given back.
+pub(super) fn existing(cx: &mut Cx<'_>, a: &Attempt, opened: Opened, grant: Grant) -> CmdResult {
+    let implied = a.fields.implied();
+    let handle = opened.handle;
+    let info = opened.info.clone();
+    let id = match enter(cx, a, opened, grant.access, implied) {
+        Ok(id) => id,
+        Err(refusal) => {
+            give_back(cx, a, handle);
+            return Err(refusal);
+        }
+    };
+    let reserved = Reserved {
+        open: id,
+        ctx: a.ctx.clone(),
+        maximal: grant.maximal,
+        action: action(a.fields.disposition),
+        delete_on_close: a.fields.delete_on_close(),
+    };
+    if implied.is_empty() {
+        return finish(cx, &reserved, &info);
+    }
+    let stream = a.name.at.stream.is_some();
+    let (attributes, eas) = if stream {
+        // These are the file's.
+        (FileAttributes::empty(), Vec::new())
+    } else {
+        let attributes = a.fields.attributes | FileAttributes::ARCHIVE;
+        (attributes, a.ctx.eas.clone())
+    };
+    let op = VfsOp::Overwrite {
+        handle,
+        what: Creation {
+            directory: false,
+            attributes,
+            security: None,
+            eas,
+            allocation: a.ctx.allocation,
+        },
+        supersede: !stream && a.fields.disposition == CreateDisposition::Supersede,
+    };
+    if let Err(refusal) = cx.ask_vfs(op) {
+        teardown::close_open(cx.core, cx.now, id);
+        return Err(refusal);
+    }
+    wait(State::Overwriting(reserved))
+}
+
+/// The content was replaced, or not.
+pub(super) fn overwritten(cx: &mut Cx<'_>, r: &Reserved, result: VfsResult) -> CmdResult {
+    let refusal = match result {
+        Ok(VfsReply::Info(info)) => {
+            report_overwrite(cx, r.open);
+            return finish(cx, r, &info);
+        }
+        Ok(_) => WRONG_REPLY,
+        Err(error) => error.into(),
+    };
+    teardown::close_open(cx.core, cx.now, r.open);
+    Err(refusal)
+}
+
+/// Enters the open of a file that was just created. On a refusal the handle is left to the caller.
+///
+/// Somebody else may have opened the file between its creation and now, with a share mode that
+/// excludes this open; then this one is refused, as if it had come later.
+pub(super) fn created(cx: &mut Cx<'_>, a: &Attempt, opened: Opened, plan: &Plan) -> CmdResult {
+    let mut maximal = acl::check::maximal(&opened.security, &a.by);
+    if plan.by_parent.contains(AccessMask::FILE_DELETE_CHILD) {
+        maximal |= AccessMask::DELETE;
+    }
+    if plan.by_parent.contains(AccessMask::FILE_LIST_DIRECTORY) {
+        maximal |= AccessMask::FILE_READ_ATTRIBUTES;
+    }
+    let info = opened.info.clone();
+    let open = enter(cx, a, opened, plan.access, AccessMask::empty())?;
+    let reserved = Reserved {
+        open,
+        ctx: a.ctx.clone(),
+        maximal: maximal & a.tree_access,
+        action: CreateAction::CREATED,
+        delete_on_close: a.fields.delete_on_close(),
+    };
+    finish(cx, &reserved, &info)
+}
+
+fn action(disposition: CreateDisposition) -> CreateAction {
+    match disposition {
+        CreateDisposition::Supersede => CreateAction::SUPERSEDED,
+        CreateDisposition::Overwrite | CreateDisposition::OverwriteIf => CreateAction::OVERWRITTEN,
+        CreateDisposition::Open | CreateDisposition::Create | CreateDisposition::OpenIf => {
+            CreateAction::OPENED
+        }
+    }
+}
+
+/// Makes the open and puts it into all tables, if it is still wanted and gets along with the
+/// others. The operation uses it from now on.
+fn enter(
+    cx: &mut Cx<'_>,
+    a: &Attempt,
+    opened: Opened,
+    access: AccessMask,
+    implied: AccessMask,
+) -> Result<Id<Open>, Refusal> {
+    cx.conn()?;
+    let (session, tree) = (cx.session()?.0, cx.tree()?.0);
+    has_room(cx.core)?;
+    if being_deleted(cx.core, opened.info.node, &opened.at) {
+        return Err(Refusal(NtStatus::DELETE_PENDING));
+    }
+    let key = FileKey {
+        node: opened.info.node,
+        stream: opened.at.stream.as_deref().map(fold),
+    };
+    let claim = Claim {
+        access: access | implied,
+        share: a.fields.share,
+    };
+    check_sharing(cx.core, &key, claim)?;
+    let persistent = cx.core.next_persistent_id;
+    cx.core.next_persistent_id = persistent.wrapping_add(1);
+    let file = cx.core.file_row(key);
+    let id = cx.core.opens.insert(Open {
+        file_id: FileId {
+            persistent,
+            volatile: 0,
+        },
+        session,
+        tree,
+        granted: access,
+        kind: OpenKind::File(FileOpen {
+            handle: opened.handle,
+            backend: a.backend,
+            by: a.by.clone(),
+            file,
+            node: opened.info.node,
+            directory: opened.info.is_directory() && opened.at.stream.is_none(),
+            at: opened.at,
+            share: a.fields.share,
+            options: a.fields.options,
+            delete_on_close: false,
+            position: 0,
+            scan: Scan::default(),
+            watch: None,
+            frozen_write_time: false,
+            wrote: false,
+        }),
+        running: 1,
+        closing: false,
+        closer: None,
+    });
+    if let Some(row) = cx.core.files.get_mut(file) {
+        row.opens.push(id);
+    }
+    own(cx, id)?;
+    Ok(id)
+}
+
+/// Gives a new open its id on the wire and to its session and operation.
+pub(super) fn own(cx: &mut Cx<'_>, id: Id<Open>) -> Result<(), Refusal> {
+    if let Some(open) = cx.core.opens.get_mut(id) {
+        open.file_id.volatile = id.to_u64();
+        if let Some(session) = cx.core.sessions.get_mut(open.session) {
+            session.opens.insert(id);
+        }
+    }
+    cx.op_mut()?.open = Some(id);
+    Ok(())
+}
+
+fn check_sharing(core: &Core, key: &FileKey, new: Claim) -> Result<(), Refusal> {
+    for row in core.rows_of(key.node) {
+        let Some(row) = core.files.get(row) else {
+            continue;
+        };
+        let kin = if row.key.stream == key.stream {
+            Kin::Same
+        } else if key.stream.is_none() {
+            Kin::NamedStream
+        } else {
+            Kin::Other
+        };
+        for open in &row.opens {
+            let Some(open) = core.opens.get(*open) else {
+                continue;
+            };
+            let Some(file) = open.file() else { continue };
+            let existing = Claim {
+                access: open.granted,
+                share: file.share,
+            };
+            if !compatible(new, existing, kin) {
+                return Err(Refusal(NtStatus::SHARING_VIOLATION));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The open is there and the file is as asked for: answers.
+fn finish(cx: &mut Cx<'_>, r: &Reserved, info: &crate::vfs::FileInfo) -> CmdResult {
+    let dialect = cx
+        .conn()
+        .ok()
+        .and_then(|conn| cx.core.conns.get(conn))
+        .and_then(crate::core::Conn::dialect);
+    let open = cx.open_mut()?;
+    // It was torn down while the backend worked; whoever did that closes it.
+    if open.closing {
+        return Err(Refusal(NtStatus::FILE_CLOSED));
+    }
+    let file_id = open.file_id;
+    if let Some(file) = open.file_mut() {
+        file.delete_on_close = r.delete_on_close;
+    }
+    let contexts = r.ctx.answer(r.maximal, info);
+    done(reply::file(file_id, r.action, info, contexts, dialect))
+}
+
+/// Tells watching opens that a file has new content.
+fn report_overwrite(cx: &mut Cx<'_>, open: Id<Open>) {
+    let Some(file) = cx.core.opens.get(open).and_then(Open::file) else {
+        return;
+    };
+    let (backend, at) = (file.backend, file.at.clone());
+    let (action, filter) = if at.stream.is_some() {
+        (
+            Action::MODIFIED_STREAM,
+            CompletionFilter::STREAM_SIZE | CompletionFilter::STREAM_WRITE,
+        )
+    } else {
+        (
+            Action::MODIFIED,
+            CompletionFilter::ATTRIBUTES | CompletionFilter::SIZE | CompletionFilter::LAST_WRITE,
+        )
+    };
+    notify::report(cx.core, cx.now, backend, &at, action, filter);
+}
