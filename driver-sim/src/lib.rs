@@ -1,3 +1,7 @@
-//! A deterministic world for the engine: [`memory`] is the executable model of the VFS contract.
+//! A deterministic world for the engine: a file system in memory that is the executable model of the
+//! VFS contract ([`memory`]), a real SMB client without I/O ([`client`]), and a test bed of the
+//! engine, clients and virtual time ([`pair`]).
 
+pub mod client;
 pub mod memory;
+pub mod pair;

@@ -1,0 +1,371 @@
+//! A test bed: the engine, any number of clients, a file system in memory, accounts, and time that
+//! moves only when it is told to.
+//!
+//! [`Pair::run`] carries bytes and questions back and forth until nobody has anything more to say,
+//! and checks the engine's invariants after every single input. Nothing in it is random: the same
+//! calls give the same bytes ([`Pair::trace`]).
+//!
+//! ```
+//! use driver_sim::client::ops;
+//! use driver_sim::pair::Pair;
+//! use smb_proto::msg::create::CreateDisposition;
+//!
+//! let mut pair = Pair::new();
+//! let tree = pair.mount();
+//! let file = pair.create(tree, ops::create("a.txt", CreateDisposition::Create)).unwrap();
+//! pair.write(tree, file.file_id, 0, "hello").unwrap();
+//! pair.close(tree, file.file_id).unwrap();
+//! pair.finish();
+//! assert_eq!(pair.fs().read_file("a.txt").unwrap(), b"hello");
+//! ```
+
+mod calls;
+mod setup;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use smb_engine::event::Event;
+use smb_engine::identity::Account;
+use smb_engine::names::fold;
+use smb_engine::output::{CloseReason, Completion, ConnId, Query};
+use smb_engine::time::{Instant, Now};
+use smb_engine::vfs::{Backend, VfsOp, VfsRequest};
+use smb_engine::{Action, Control, Counts, Engine, Peer};
+use smb_proto::FileTime;
+use smb_proto::crypto::PreauthHash;
+use smb_proto::id::MessageId;
+
+pub use calls::Tree;
+pub use setup::{BEGIN, Builder, DOMAIN, share};
+
+use crate::client::{Client, ClientConfig, ClientEvent, ClientFault, Reply};
+use crate::memory::MemoryFs;
+
+/// Names a client of a test bed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct End(usize);
+
+/// One client and its connection.
+struct Wire {
+    client: Client,
+    /// `None` once the connection has gone.
+    conn: Option<ConnId>,
+    /// Why the server closed it.
+    closed: Option<CloseReason>,
+    fault: Option<ClientFault>,
+    replies: BTreeMap<MessageId, Reply>,
+    /// Everything but replies.
+    events: Vec<ClientEvent>,
+}
+
+/// The test bed; see the module's documentation.
+pub struct Pair {
+    engine: Engine,
+    now: Now,
+    fs: Arc<MemoryFs>,
+    accounts: BTreeMap<String, Account>,
+    ends: Vec<Wire>,
+    events: Vec<Event>,
+    /// Which file operations are kept back until [`Pair::release`].
+    holds: fn(&VfsOp) -> bool,
+    held: VecDeque<VfsRequest>,
+    trace: PreauthHash,
+}
+
+impl Default for Pair {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Pair {
+    /// A test bed with a server that takes everything; see [`Builder`].
+    #[must_use]
+    pub fn new() -> Self {
+        Builder::default().build()
+    }
+
+    /// To choose the server's configuration.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The file system behind the shares.
+    #[must_use]
+    pub fn fs(&self) -> &MemoryFs {
+        &self.fs
+    }
+
+    /// The present time.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// A client.
+    ///
+    /// # Panics
+    /// It is another test bed's.
+    #[must_use]
+    pub fn client(&mut self, end: End) -> &mut Client {
+        &mut self.ends[end.0].client
+    }
+
+    /// A client has connected; nothing is sent yet.
+    ///
+    /// # Panics
+    /// The server does not want the connection.
+    pub fn accept(&mut self, config: ClientConfig) -> End {
+        let port = u16::try_from(50_000 + self.ends.len()).unwrap_or(0);
+        let peer = Peer {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port,
+        };
+        let conn = match self.engine.accept(self.now, peer) {
+            Ok(conn) => conn,
+            Err(reason) => panic!("connection refused: {reason:?}"),
+        };
+        self.ends.push(Wire {
+            client: Client::new(config),
+            conn: Some(conn),
+            closed: None,
+            fault: None,
+            replies: BTreeMap::new(),
+            events: Vec::new(),
+        });
+        self.settle();
+        End(self.ends.len() - 1)
+    }
+
+    /// The client's connection breaks.
+    pub fn disconnect(&mut self, end: End) {
+        if let Some(conn) = self.ends[end.0].conn.take() {
+            self.engine.closed(self.now, conn);
+            self.settle();
+        }
+    }
+
+    /// Whether the client is connected.
+    #[must_use]
+    pub fn is_connected(&self, end: End) -> bool {
+        self.ends[end.0].conn.is_some()
+    }
+
+    /// Why the server closed the connection.
+    #[must_use]
+    pub fn close_reason(&self, end: End) -> Option<&CloseReason> {
+        self.ends[end.0].closed.as_ref()
+    }
+
+    /// How the server broke the protocol, as the client sees it.
+    #[must_use]
+    pub fn fault(&self, end: End) -> Option<&ClientFault> {
+        self.ends[end.0].fault.as_ref()
+    }
+
+    /// Takes the final answer to a request, if it has come.
+    pub fn reply(&mut self, end: End, message: MessageId) -> Option<Reply> {
+        self.ends[end.0].replies.remove(&message)
+    }
+
+    /// Takes what happened at a client besides replies.
+    pub fn client_events(&mut self, end: End) -> Vec<ClientEvent> {
+        std::mem::take(&mut self.ends[end.0].events)
+    }
+
+    /// Takes what the engine reported.
+    pub fn events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Numbers of the engine's objects.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.engine.counts()
+    }
+
+    /// When the engine wants to be called if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    /// A hash over all bytes that the engine has sent so far, in order, with their connections.
+    #[must_use]
+    pub fn trace(&self) -> PreauthHash {
+        self.trace
+    }
+
+    /// Keeps back the file operations that `which` names until [`Self::release`].
+    pub fn hold(&mut self, which: fn(&VfsOp) -> bool) {
+        self.holds = which;
+    }
+
+    /// File operations that are kept back.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Carries out all file operations that were kept back, and holds no more.
+    pub fn release(&mut self) {
+        self.holds = |_| false;
+        while let Some(request) = self.held.pop_front() {
+            self.carry_out(request);
+            self.settle();
+        }
+        self.run();
+    }
+
+    /// A command of the operator.
+    pub fn control(&mut self, control: Control) {
+        self.engine.control(self.now, control);
+        self.settle();
+        self.run();
+    }
+
+    /// Carries everything back and forth until nobody has anything more to say. Time stands still.
+    pub fn run(&mut self) {
+        loop {
+            let mut quiet = true;
+            for i in 0..self.ends.len() {
+                while let Some(bytes) = self.ends[i].client.poll_transmit() {
+                    quiet = false;
+                    if let Some(conn) = self.ends[i].conn {
+                        self.engine.receive(self.now, conn, &bytes);
+                        self.settle();
+                    }
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass; deadlines that lie in it are met one after the other.
+    pub fn advance(&mut self, by: Duration) {
+        self.run();
+        let until = self.now.mono + by;
+        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= until) {
+            self.set_time(due);
+            self.engine.timeout(self.now);
+            self.settle();
+            self.run();
+        }
+        self.set_time(until);
+    }
+
+    fn set_time(&mut self, mono: Instant) {
+        let passed = mono - self.now.mono;
+        let ticks = u64::try_from(passed.as_nanos() / 100).unwrap_or(u64::MAX);
+        self.now = Now {
+            mono: mono.max(self.now.mono),
+            wall: FileTime(self.now.wall.0.saturating_add(ticks)),
+        };
+        self.fs.set_now(self.now.wall);
+    }
+
+    /// Carries out what the engine wants, and checks it. Clients take in what they get, but what
+    /// they send in return waits for [`Self::run`].
+    fn settle(&mut self) {
+        self.check();
+        while let Some(action) = self.engine.poll() {
+            match action {
+                Action::Transmit(conn, segments) => {
+                    self.trace.update(&conn_number(conn));
+                    let end = self.ends.iter().position(|e| e.conn == Some(conn));
+                    for segment in segments.0 {
+                        self.trace.update(&segment);
+                        if let Some(end) = end {
+                            self.ends[end].client.receive(&segment);
+                        }
+                    }
+                    if let Some(end) = end {
+                        self.ends[end].collect();
+                    }
+                }
+                Action::Vfs(request) if (self.holds)(&request.op) => self.held.push_back(request),
+                Action::Vfs(request) => self.carry_out(request),
+                Action::Lookup(token, query) => {
+                    let answer = self.look_up(&query);
+                    self.engine.complete(self.now, token, answer);
+                    self.check();
+                }
+                Action::Close(conn, reason) => {
+                    if let Some(end) = self.ends.iter_mut().find(|e| e.conn == Some(conn)) {
+                        end.conn = None;
+                        end.closed = Some(reason);
+                    }
+                    self.engine.closed(self.now, conn);
+                    self.check();
+                }
+                Action::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: VfsRequest) {
+        let result = self.fs.execute(&request.by, request.op);
+        self.engine
+            .complete(self.now, request.token, Completion::Vfs(result));
+        self.check();
+    }
+
+    fn look_up(&self, query: &Query) -> Completion {
+        match query {
+            Query::Account { user, .. } => {
+                Completion::Account(self.accounts.get(&fold(user)).cloned())
+            }
+            Query::Accounts => {
+                let all = self.accounts.values().map(|a| a.identity.clone());
+                Completion::Accounts(all.collect())
+            }
+        }
+    }
+
+    fn check(&self) {
+        if let Err(what) = self.engine.check_invariants() {
+            panic!("invariant broken: {what}");
+        }
+    }
+
+    /// Disconnects everybody, carries out what is left, and sees that nothing remains.
+    ///
+    /// # Panics
+    /// The engine or the file system still holds something.
+    pub fn finish(&mut self) {
+        for i in 0..self.ends.len() {
+            self.disconnect(End(i));
+        }
+        self.release();
+        assert_eq!(self.counts(), Counts::default(), "objects are left over");
+        assert_eq!(self.fs.open_handles(), 0, "backend handles are left open");
+    }
+}
+
+/// A connection as bytes for the trace.
+fn conn_number(conn: ConnId) -> [u8; 8] {
+    conn.to_u64().to_le_bytes()
+}
+
+impl Wire {
+    fn collect(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            match event {
+                ClientEvent::Reply(reply) => {
+                    self.replies.insert(reply.message, reply);
+                }
+                ClientEvent::Fault(fault) => {
+                    self.fault = Some(fault.clone());
+                    self.events.push(ClientEvent::Fault(fault));
+                }
+                other => self.events.push(other),
+            }
+        }
+    }
+}

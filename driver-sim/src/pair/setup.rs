@@ -1,0 +1,207 @@
+//! The server side of a test bed: configuration, accounts, shares.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use smb_engine::Engine;
+use smb_engine::config::{
+    BackendId, Config, EncryptionPolicy, Limits, MapToGuest, Share, SigningPolicy, UserList,
+};
+use smb_engine::identity::{Account, Identity, IdentityKind};
+use smb_engine::names::fold;
+use smb_engine::time::{Instant, Now};
+use smb_engine::vfs::Backend;
+use smb_proto::crypto::ntlm::NtHash;
+use smb_proto::crypto::{Cipher, PreauthHash, SigningAlgorithm};
+use smb_proto::dtyp::Sid;
+use smb_proto::{Dialect, FileTime, Guid};
+
+use super::Pair;
+use crate::memory::MemoryFs;
+
+/// The account domain of the test bed's server.
+pub const DOMAIN: Sid = Sid::domain(1, 2, 3);
+
+/// When the virtual world begins.
+pub const BEGIN: Now = Now {
+    mono: Instant(1_000_000),
+    // 2024-01-01 00:00:00 UTC
+    wall: FileTime(133_485_408_000_000_000),
+};
+
+/// What to make a [`Pair`] of. The default server takes everything: all dialects, algorithms and
+/// ciphers; shares `files` and `readonly` on one file system in memory; users `user` and `other`,
+/// with `secret` as password, and nobody as guest.
+pub struct Builder {
+    config: Config,
+    seed: u64,
+    accounts: BTreeMap<String, Account>,
+    fs: Arc<MemoryFs>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let fs = Arc::new(MemoryFs::new(1, BEGIN.wall));
+        let mut readonly = share("readonly", &fs);
+        readonly.read_only = true;
+        let config = Config {
+            server_name: "SIM".to_owned(),
+            workgroup: "WORKGROUP".to_owned(),
+            server_string: "simulated".to_owned(),
+            server_guid: Guid::from_bytes(*b"driver-sim serve"),
+            domain_sid: DOMAIN,
+            min_dialect: Dialect::Smb202,
+            max_dialect: Dialect::Smb311,
+            signing: SigningPolicy::WhenAsked,
+            signing_algorithms: vec![
+                SigningAlgorithm::AesGmac,
+                SigningAlgorithm::AesCmac,
+                SigningAlgorithm::HmacSha256,
+            ],
+            encryption: EncryptionPolicy::WhenAsked,
+            ciphers: vec![
+                Cipher::Aes128Gcm,
+                Cipher::Aes128Ccm,
+                Cipher::Aes256Gcm,
+                Cipher::Aes256Ccm,
+            ],
+            map_to_guest: MapToGuest::Never,
+            guest: identity("nobody", 501, IdentityKind::Guest),
+            refuse_anonymous: false,
+            multichannel: false,
+            leases: false,
+            interfaces: Vec::new(),
+            started: BEGIN.wall,
+            shares: vec![share("files", &fs), readonly],
+            limits: Limits::default(),
+        };
+        Self {
+            config,
+            seed: 0,
+            accounts: BTreeMap::new(),
+            fs,
+        }
+        .account("user", "secret")
+        .account("other", "secret")
+    }
+}
+
+impl Builder {
+    /// Changes the configuration.
+    #[must_use]
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Sets the engine's seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Adds an account.
+    #[must_use]
+    pub fn account(mut self, name: &str, password: &str) -> Self {
+        let rid = 1000 + u32::try_from(self.accounts.len()).unwrap_or(0);
+        let account = Account {
+            nt_hash: NtHash::of_password(password),
+            identity: identity(name, rid, IdentityKind::User),
+        };
+        self.accounts.insert(fold(name), account);
+        self
+    }
+
+    /// Demands signatures.
+    #[must_use]
+    pub fn signing_required(self) -> Self {
+        self.config(|c| c.signing = SigningPolicy::Required)
+    }
+
+    /// Sets the encryption policy of the whole server.
+    #[must_use]
+    pub fn encryption(self, policy: EncryptionPolicy) -> Self {
+        self.config(|c| c.encryption = policy)
+    }
+
+    /// Changes a share of the default configuration.
+    #[must_use]
+    pub fn share(self, name: &str, change: impl FnOnce(&mut Share)) -> Self {
+        self.config(|c| {
+            if let Some(share) = c.shares.iter_mut().find(|s| s.name == name) {
+                change(share);
+            }
+        })
+    }
+
+    /// Uses this file system in place of a fresh one.
+    #[must_use]
+    pub fn fs(mut self, fs: MemoryFs) -> Self {
+        for share in &mut self.config.shares {
+            share.capabilities = fs.capabilities();
+        }
+        self.fs = Arc::new(fs);
+        self
+    }
+
+    /// The test bed.
+    #[must_use]
+    pub fn build(self) -> Pair {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        Pair {
+            engine: Engine::new(self.config, seed),
+            now: BEGIN,
+            fs: self.fs,
+            accounts: self.accounts,
+            ends: Vec::new(),
+            events: Vec::new(),
+            holds: |_| false,
+            held: VecDeque::new(),
+            trace: PreauthHash::ZERO,
+        }
+    }
+}
+
+fn identity(name: &str, rid: u32, kind: IdentityKind) -> Identity {
+    Identity {
+        name: name.to_owned(),
+        domain: "SIM".to_owned(),
+        kind,
+        sid: DOMAIN.with_rid(rid).unwrap_or(Sid::NULL),
+        groups: Vec::new(),
+        uid: None,
+        gid: None,
+        host_groups: Vec::new(),
+        admin: false,
+    }
+}
+
+/// A share of `fs` that everybody with an account may use.
+#[must_use]
+pub fn share(name: &str, fs: &MemoryFs) -> Share {
+    Share {
+        name: name.to_owned(),
+        comment: format!("the share {name}"),
+        backend: BackendId(0),
+        capabilities: fs.capabilities(),
+        file_system: "NTFS".to_owned(),
+        max_name: 255,
+        read_only: false,
+        browseable: true,
+        guest_ok: false,
+        guest_only: false,
+        encryption: EncryptionPolicy::WhenAsked,
+        valid_users: UserList::default(),
+        invalid_users: UserList::default(),
+        read_list: UserList::default(),
+        write_list: UserList::default(),
+        admin_users: UserList::default(),
+        force_identity: None,
+        hosts_allow: Vec::new(),
+        hosts_deny: Vec::new(),
+        max_connections: 1024,
+        oplocks: true,
+    }
+}
