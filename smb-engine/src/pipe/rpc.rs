@@ -1,5 +1,5 @@
 //! One association: binding of interfaces, calls made of fragments, faults
-//! ([C706] 9.3 and 12.6, [MS-RPCE] 3.3).
+//! (C706 9.3 and 12.6, [MS-RPCE] 3.3).
 
 use std::collections::BTreeMap;
 
