@@ -232,6 +232,23 @@ impl Cx<'_> {
         self.op_ref().is_ok_and(|op| op.last)
     }
 
+    /// Uses a second open, besides that of the request (the source of a copy): it is not closed before
+    /// the operation ends.
+    pub(crate) fn hold(&mut self, id: Id<Open>) -> Result<(), Refusal> {
+        if self.op_ref()?.source.is_some() {
+            return Err(Refusal(NtStatus::INTERNAL_ERROR));
+        }
+        let open = self
+            .core
+            .opens
+            .get_mut(id)
+            .filter(|o| !o.closing)
+            .ok_or(Refusal(NtStatus::FILE_CLOSED))?;
+        open.running = open.running.saturating_add(1);
+        self.op_mut()?.source = Some(id);
+        Ok(())
+    }
+
     fn token(&mut self) -> Result<Token, Refusal> {
         let op = self.op;
         let row = self.op_mut()?;

@@ -1,22 +1,27 @@
 //! READ, [MS-SMB2] 3.3.5.12.
 
-use smb_proto::NtStatus;
 use smb_proto::dtyp::AccessMask;
 use smb_proto::msg::Channel;
-use smb_proto::msg::read::Request;
+use smb_proto::msg::read::{ReadFlags, Request};
+use smb_proto::{Dialect, NtStatus};
 
 use super::{CmdResult, Cx, Outcome, Phase, Step, WRONG_REPLY};
 use crate::core::range_lock::{self, Intent};
-use crate::core::{OpenKind, Wake};
+use crate::core::{OpenKind, Wait, Wake, pipe_view};
 use crate::status::Refusal;
 use crate::vfs::{Payload, VfsOp, VfsReply};
 
-/// A READ that the backend works on.
+/// Where a READ is.
 #[derive(Debug)]
-pub(crate) struct State {
-    offset: u64,
-    length: u32,
-    minimum: u32,
+pub(crate) enum State {
+    /// The backend works on it.
+    File {
+        offset: u64,
+        length: u32,
+        minimum: u32,
+    },
+    /// It waits for something to come out of a pipe.
+    Pipe { length: u32 },
 }
 
 /// Enters a READ.
@@ -28,15 +33,54 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &Request) -> CmdResult {
         return Err(Refusal(NtStatus::INVALID_PARAMETER));
     }
     match &cx.open()?.1.kind {
-        OpenKind::Pipe(_) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
+        OpenKind::Pipe(_) => {
+            // The flag came with 3.0.2, and has no meaning on a pipe.
+            let flags = cx.dialect() >= Some(Dialect::Smb302);
+            if flags && request.flags.contains(ReadFlags::READ_UNBUFFERED) {
+                return Err(Refusal(NtStatus::INVALID_PARAMETER));
+            }
+            cx.need_any(AccessMask::FILE_READ_DATA)?;
+            pipe(cx, request.length, false)
+        }
         OpenKind::File(_) => file(cx, request),
     }
+}
+
+/// Reading the next message of a pipe, or what fits of it; waits for one if there is none.
+fn pipe(cx: &mut Cx<'_>, length: u32, waited: bool) -> CmdResult {
+    let (id, _) = cx.open()?;
+    let op = cx.op;
+    let pipe = pipe_view::pipe_mut(cx.core, id)?;
+    if pipe.is_broken() {
+        pipe_view::drop_reader(cx.core, id, op);
+        return Err(Refusal(NtStatus::PIPE_DISCONNECTED));
+    }
+    if pipe.messages() == 0 && length > 0 {
+        if !waited {
+            if !cx.is_last() {
+                return Err(Refusal(NtStatus::PIPE_EMPTY));
+            }
+            cx.go_async()?;
+            cx.core.pipe_readers.entry(id).or_default().push(op);
+        }
+        cx.wait_for(Wait::Pipe(id))?;
+        return Ok(Step::Wait(Phase::Read(State::Pipe { length })));
+    }
+    let max = usize::try_from(length).unwrap_or(usize::MAX);
+    let read = pipe.read(max);
+    pipe_view::drop_reader(cx.core, id, op);
+    let status = if read.more {
+        NtStatus::BUFFER_OVERFLOW
+    } else {
+        NtStatus::SUCCESS
+    };
+    Ok(Outcome::Read(status, Payload::copy_of(&read.data)).into())
 }
 
 /// Whether the data is to travel outside the message: by RDMA, which no connection here has. Before
 /// 3.0 the field is reserved.
 fn has_foreign_channel(cx: &Cx<'_>, channel: Channel) -> bool {
-    channel != Channel::NONE && cx.dialect().is_some_and(smb_proto::Dialect::is_smb3)
+    channel != Channel::NONE && cx.dialect().is_some_and(Dialect::is_smb3)
 }
 
 /// Reading from a file. READ_UNBUFFERED asks for a way around caches that clients cannot observe; the
@@ -67,7 +111,7 @@ fn file(cx: &mut Cx<'_>, request: &Request) -> CmdResult {
         offset,
         len: length,
     })?;
-    Ok(Step::Wait(Phase::Read(State {
+    Ok(Step::Wait(Phase::Read(State::File {
         offset,
         length,
         minimum,
@@ -81,19 +125,35 @@ fn is_within(offset: u64, len: u64, end: u64) -> bool {
 
 /// Goes on with a READ.
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    let (offset, length, minimum) = match (state, &wake) {
+        (State::Pipe { length }, Wake::Ready) => return pipe(cx, length, true),
+        (State::Pipe { .. }, Wake::Closed) => return Err(Refusal(NtStatus::PIPE_BROKEN)),
+        (State::Pipe { .. }, _) => {
+            wake.vfs()?;
+            return Err(WRONG_REPLY);
+        }
+        (
+            State::File {
+                offset,
+                length,
+                minimum,
+            },
+            _,
+        ) => (offset, length, minimum),
+    };
     let VfsReply::Data(data) = wake.vfs()? else {
         return Err(WRONG_REPLY);
     };
     let got = u64::try_from(data.len()).map_err(|_| WRONG_REPLY)?;
-    if got > u64::from(state.length) {
+    if got > u64::from(length) {
         return Err(WRONG_REPLY);
     }
     if got > 0
         && let Ok(f) = cx.file_open_mut()
     {
-        f.position = state.offset.saturating_add(got);
+        f.position = offset.saturating_add(got);
     }
-    finish(data, state.minimum, false)
+    finish(data, minimum, false)
 }
 
 /// STATUS_END_OF_FILE if something was asked for and nothing is there, or less than the client can

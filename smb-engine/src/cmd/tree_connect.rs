@@ -107,6 +107,7 @@ fn connect(
         access,
         identity,
         encryption_required: encryption == EncryptionPolicy::Required,
+        connected: cx.now.mono,
     });
     session.trees.insert(wire, id);
     if let smb_proto::header::Route::Sync { tree_id, .. } = &mut cx.op_mut()?.header.route {

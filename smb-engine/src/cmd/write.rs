@@ -9,7 +9,9 @@ use smb_proto::{Dialect, NtStatus};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
 use crate::core::range_lock::{self, Intent};
-use crate::core::{OpenKind, Wake, notify};
+use crate::core::{OpenKind, Wake, notify, pipe_view};
+use crate::identity::Identity;
+use crate::output::{Completion, Query};
 use crate::status::Refusal;
 use crate::vfs::{VfsOp, VfsReply, WriteAt};
 
@@ -31,6 +33,8 @@ pub(crate) enum State {
     },
     /// The backend writes.
     Writing { offset: u64, len: u32 },
+    /// Asking for the accounts that a call over a pipe may ask about.
+    Pipe(Bytes),
 }
 
 /// Enters a WRITE.
@@ -44,9 +48,32 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         return Err(Refusal(NtStatus::INVALID_PARAMETER));
     }
     match &cx.open()?.1.kind {
-        OpenKind::Pipe(_) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
+        OpenKind::Pipe(pipe) => {
+            // The flag came with 3.0.2, and has no meaning on a pipe.
+            let flags = cx.dialect() >= Some(Dialect::Smb302);
+            if flags && request.flags.contains(WriteFlags::WRITE_UNBUFFERED) {
+                return Err(Refusal(NtStatus::INVALID_PARAMETER));
+            }
+            if pipe.needs_accounts() {
+                cx.ask_accounts(Query::Accounts)?;
+                return Ok(Step::Wait(Phase::Write(State::Pipe(request.data))));
+            }
+            write_pipe(cx, &request.data, &[])
+        }
         OpenKind::File(_) => file(cx, request),
     }
+}
+
+/// Writing to a pipe, which answers every call that is complete thereby.
+fn write_pipe(cx: &mut Cx<'_>, data: &[u8], accounts: &[Identity]) -> CmdResult {
+    let (id, _) = cx.open()?;
+    let view = pipe_view::view(cx.core, cx.now, id, accounts)?;
+    let written = pipe_view::pipe_mut(cx.core, id)?.write(data, &view);
+    // Also if it broke: who waits for an answer will get none.
+    pipe_view::wake_readers(cx.core, cx.now, id);
+    written?;
+    let count = u32::try_from(data.len()).map_err(|_| Refusal(NtStatus::INVALID_PARAMETER))?;
+    Ok(msg::Response::Write(Response { count }).into())
 }
 
 /// Writing to a file.
@@ -120,8 +147,13 @@ fn write(cx: &mut Cx<'_>, offset: u64, at: WriteAt, data: Bytes, through: bool) 
 
 /// Goes on with a WRITE.
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
-    let reply = wake.vfs()?;
-    match (state, reply) {
+    let wake = match (&state, wake) {
+        (State::Pipe(data), Wake::Completion(Completion::Accounts(accounts))) => {
+            return write_pipe(cx, data, &accounts);
+        }
+        (_, wake) => wake,
+    };
+    match (state, wake.vfs()?) {
         (
             State::Sizing {
                 offset,
@@ -149,7 +181,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
             notify::data_written(cx.core, cx.now, id);
             Ok(msg::Response::Write(Response { count }).into())
         }
-        (State::Sizing { .. } | State::Writing { .. }, _) => Err(WRONG_REPLY),
+        (State::Sizing { .. } | State::Writing { .. } | State::Pipe(_), _) => Err(WRONG_REPLY),
     }
 }
 

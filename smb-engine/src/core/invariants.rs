@@ -107,7 +107,8 @@ fn opens(core: &Core) -> Result<(), String> {
         let users = core
             .ops
             .iter()
-            .filter(|(_, op)| op.open == Some(id))
+            .flat_map(|(_, op)| [op.open, op.source])
+            .filter(|open| *open == Some(id))
             .count();
         must(usize::try_from(o.running) == Ok(users), || {
             format!(
@@ -184,6 +185,17 @@ fn files(core: &Core) -> Result<(), String> {
 }
 
 fn operations(core: &Core) -> Result<(), String> {
+    for (open, readers) in &core.pipe_readers {
+        for op in readers {
+            let waits = core
+                .ops
+                .get(*op)
+                .is_some_and(|op| op.wait == super::Wait::Pipe(*open));
+            must(waits, || {
+                format!("pipe {open} lists reader {op}, which does not wait for it")
+            })?;
+        }
+    }
     for (id, op) in core.ops.iter() {
         must(op.phase.is_some(), || {
             format!("operation {id} neither runs nor waits")

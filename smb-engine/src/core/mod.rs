@@ -12,6 +12,7 @@ pub(crate) mod invariants;
 pub(crate) mod notify;
 mod op;
 mod open;
+pub(crate) mod pipe_view;
 pub(crate) mod range_lock;
 mod session;
 pub(crate) mod share_mode;
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) files: Table<File>,
     /// The row of each file or stream that has an open.
     pub(crate) file_by_key: BTreeMap<FileKey, Id<File>>,
+    /// READs that wait for something to come out of a named pipe, first come first served.
+    pub(crate) pipe_readers: BTreeMap<Id<Open>, Vec<Id<Op>>>,
     pub(crate) chains: Table<Chain>,
     pub(crate) ops: Table<Op>,
     /// Requests with an interim answer, by the AsyncId the client knows.
@@ -91,6 +94,7 @@ impl Core {
             opens: Table::default(),
             files: Table::default(),
             file_by_key: BTreeMap::new(),
+            pipe_readers: BTreeMap::new(),
             chains: Table::default(),
             ops: Table::default(),
             timers: Timers::default(),

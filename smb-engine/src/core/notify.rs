@@ -66,28 +66,26 @@ pub(crate) fn data_written(core: &mut Core, now: Now, id: Id<Open>) {
         return;
     };
     f.wrote = true;
-    let (backend, stream) = (f.backend, f.at.stream.is_some());
+    let filter = match f.at.stream {
+        Some(_) => CompletionFilter::STREAM_WRITE | CompletionFilter::STREAM_SIZE,
+        None => CompletionFilter::LAST_WRITE | CompletionFilter::SIZE,
+    };
+    changed(core, now, id, filter);
+}
+
+/// Something of what is open has changed through this open: watches are told.
+pub(crate) fn changed(core: &mut Core, now: Now, id: Id<Open>, filter: CompletionFilter) {
+    let Some(f) = core.opens.get(id).and_then(Open::file) else {
+        return;
+    };
+    let backend = f.backend;
     if !watched(core, backend) {
         return;
     }
-    let Some(at) = core
-        .opens
-        .get(id)
-        .and_then(Open::file)
-        .map(|f| f.at.clone())
-    else {
-        return;
-    };
-    let (action, filter) = if stream {
-        (
-            Action::MODIFIED_STREAM,
-            CompletionFilter::STREAM_WRITE | CompletionFilter::STREAM_SIZE,
-        )
-    } else {
-        (
-            Action::MODIFIED,
-            CompletionFilter::LAST_WRITE | CompletionFilter::SIZE,
-        )
+    let at = f.at.clone();
+    let action = match at.stream {
+        Some(_) => Action::MODIFIED_STREAM,
+        None => Action::MODIFIED,
     };
     report(core, now, backend, &at, action, filter);
 }

@@ -25,6 +25,8 @@ pub(crate) enum Wait {
     Notify(Id<Open>),
     /// Another query on the same directory open.
     Scan(Id<Open>),
+    /// Something to read from a named pipe, in [`super::Core::pipe_readers`].
+    Pipe(Id<Open>),
     /// Other operations on the open that it closes.
     Quiet(Id<Open>),
 }
@@ -55,6 +57,8 @@ pub struct Op {
     pub(crate) tree: Option<Id<Tree>>,
     /// The open it uses and counts in [`Open::running`].
     pub(crate) open: Option<Id<Open>>,
+    /// A second open that it uses and counts, from which it copies.
+    pub(crate) source: Option<Id<Open>>,
     /// The open that it closes (CLOSE does not count in [`Open::running`], it waits for that).
     pub(crate) closing_open: Option<Id<Open>>,
     /// Its request was signed, so its answer will be.

@@ -70,6 +70,8 @@ pub(crate) struct Session {
     pub(crate) next_tree_id: u32,
     /// Counts sealed messages; the nonce of each. Never used twice with one key.
     next_nonce: u64,
+    /// Session.CreationTime.
+    pub(crate) created: crate::time::Instant,
     pub(crate) last_used: crate::time::Instant,
 }
 
@@ -91,6 +93,7 @@ impl Session {
             opens: BTreeSet::new(),
             next_tree_id: 1,
             next_nonce: 0,
+            created: now,
             last_used: now,
         }
     }

@@ -57,6 +57,7 @@ pub(crate) fn begin_close(core: &mut Core, now: Now, open: Id<Open>) -> bool {
                 .filter(|op| core.ops.get(**op).is_some_and(|op| op.open == Some(open))),
         );
     }
+    waiting.extend(core.pipe_readers.get(&open).into_iter().flatten());
     for op in waiting {
         dispatch::interrupt(core, now, op, Wake::Closed);
     }

@@ -31,6 +31,8 @@ pub(crate) struct Tree {
     pub(crate) identity: Arc<Identity>,
     /// Requests must be encrypted (3.3.5.2.11).
     pub(crate) encryption_required: bool,
+    /// TreeConnect.CreationTime.
+    pub(crate) connected: crate::time::Instant,
 }
 
 impl Tree {

@@ -138,6 +138,7 @@ fn begin(core: &mut Core, now: Now, chain_id: Id<Chain>, conn: ConnId, element: 
         session: None,
         tree: None,
         open: None,
+        source: None,
         closing_open: None,
         sign: None,
         async_id: None,
@@ -189,7 +190,7 @@ fn finish(core: &mut Core, now: Now, op_id: Id<Op>, outcome: Outcome) {
             c.by_async.remove(&id);
         }
     }
-    let open = op.open;
+    let used = [op.open, op.source];
     let chain_id = op.chain;
     if let (Some(chain_id), Some(conn)) = (chain_id, op.conn) {
         if let Outcome::Fault(fault) = outcome {
@@ -203,7 +204,7 @@ fn finish(core: &mut Core, now: Now, op_id: Id<Op>, outcome: Outcome) {
             chain.current = None;
         }
     }
-    if let Some(open) = open {
+    for open in used.into_iter().flatten() {
         crate::core::teardown::release(core, now, open);
     }
     if let Some(chain_id) = chain_id {
@@ -269,6 +270,7 @@ pub(crate) fn spawn(core: &mut Core, now: Now, start: impl FnOnce(&mut Cx<'_>) -
         session: None,
         tree: None,
         open: None,
+        source: None,
         closing_open: None,
         sign: None,
         async_id: None,

@@ -123,6 +123,7 @@ pub(crate) fn interrupt(core: &mut Core, now: Now, op_id: Id<Op>, why: Wake) {
                 w.waiting.retain(|w| *w != op_id);
             }
         }
+        Wait::Pipe(open) => crate::core::pipe_view::drop_reader(core, open, op_id),
         Wait::Scan(open) => {
             if let Some(f) = core.opens.get_mut(open).and_then(|o| o.file_mut()) {
                 f.scan.waiting.retain(|w| *w != op_id);

@@ -166,6 +166,19 @@ impl Pipe {
         self.outbox.front()
     }
 
+    /// Messages that can be read (FSCTL_PIPE_PEEK).
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether the calls of this pipe ask for accounts, so that [`ServerView::accounts`] has to be
+    /// filled in.
+    #[must_use]
+    pub fn needs_accounts(&self) -> bool {
+        self.association.family() == Family::Accounts
+    }
+
     /// Whether the client has been disconnected from the pipe for breaking the protocol.
     #[must_use]
     pub fn is_broken(&self) -> bool {

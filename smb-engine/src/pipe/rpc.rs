@@ -98,6 +98,11 @@ pub(super) struct Association {
 }
 
 impl Association {
+    /// Which interfaces can be bound.
+    pub(super) fn family(&self) -> Family {
+        self.family
+    }
+
     pub(super) fn new(family: Family, address: &'static str) -> Self {
         Self {
             family,
