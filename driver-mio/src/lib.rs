@@ -1,6 +1,7 @@
 //! Serves directories over SMB2/3.
 
 pub mod config;
+pub mod fs;
 pub mod runtime;
 pub mod server;
 pub mod users;

@@ -1,0 +1,159 @@
+//! Listing directories.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, Statx};
+use rustix::io::Errno;
+use smb_engine::identity::Identity;
+use smb_engine::names::Pattern;
+use smb_engine::vfs::{DirItem, Listing, SharePath, VfsError, VfsReply, VfsResult};
+
+use super::LocalFs;
+use super::error::os;
+use super::handle::{Node, Open, lock};
+use super::names::{to_host, to_share};
+use super::path::{file_type, stat_entry, stat_fd};
+use super::walk::Walk;
+use super::xattr::Holder;
+
+/// How far the listing of a handle has come.
+pub(super) enum Listed {
+    /// Not begun.
+    Fresh,
+    /// On the way.
+    At(Walk),
+    /// Nothing follows.
+    Done,
+}
+
+impl LocalFs {
+    pub(super) fn list(
+        &self,
+        by: &Identity,
+        open: &Open,
+        restart: bool,
+        pattern: Option<&Pattern>,
+        limit: usize,
+    ) -> VfsResult {
+        if !open.is_directory() {
+            return Err(VfsError::NotADirectory);
+        }
+        let mut listed = lock(&open.walk);
+        if restart {
+            *listed = Listed::Fresh;
+        }
+        let at = lock(&open.at).path.clone();
+        if matches!(*listed, Listed::Fresh) {
+            if let Some(name) = pattern.and_then(Pattern::as_literal) {
+                *listed = Listed::Done;
+                return self.list_one(by, open, &at, &name);
+            }
+            let acting = self.own.act_as(by)?;
+            *listed = Listed::At(Walk::begin(open.node.fd()).map_err(os)?);
+            drop(acting);
+        }
+        let Listed::At(walk) = &mut *listed else {
+            return Ok(VfsReply::Listing(Listing {
+                items: Vec::new(),
+                end: true,
+            }));
+        };
+        let mut items = Vec::new();
+        let mut end = false;
+        loop {
+            let Some(host) = walk.next().map_err(os)? else {
+                end = true;
+                break;
+            };
+            if items.len() >= limit {
+                walk.put_back(host);
+                break;
+            }
+            let name = to_share(&host);
+            if pattern.is_some_and(|p| !p.matches(&name)) || self.options.vetoed(&name) {
+                continue;
+            }
+            let dir = walk.dir();
+            match stat_entry(dir, &host) {
+                Ok(stat) => {
+                    let holder = Holder::entry(dir, &host);
+                    items.extend(self.item(&at, &holder, &host, name, &stat)?);
+                }
+                // It was removed since the directory was read.
+                Err(Errno::NOENT) => {}
+                Err(e) => return Err(os(e)),
+            }
+        }
+        if end {
+            *listed = Listed::Done;
+        }
+        Ok(VfsReply::Listing(Listing { items, end }))
+    }
+
+    /// A listing of one name, which needs no walk.
+    fn list_one(&self, by: &Identity, open: &Open, at: &SharePath, name: &str) -> VfsResult {
+        let mut items = Vec::new();
+        // A name that cannot exist here is not listed.
+        if let Ok(host) = to_host(name) {
+            let acting = self.own.act_as(by)?;
+            let found = self.tree.find(open.node.fd(), name, &host)?;
+            drop(acting);
+            if let Some((fd, stored)) = found {
+                let name = to_share(&stored);
+                if !self.options.vetoed(&name) {
+                    let stat = stat_fd(fd.as_fd()).map_err(os)?;
+                    let node = Node::path_only(fd);
+                    items.extend(self.item(at, &node.holder(), &stored, name, &stat)?);
+                }
+            }
+        }
+        Ok(VfsReply::Listing(Listing { items, end: true }))
+    }
+
+    /// One entry; `None` if it is not to be shown.
+    fn item(
+        &self,
+        at: &SharePath,
+        holder: &Holder<'_>,
+        host: &[u8],
+        name: String,
+        stat: &Statx,
+    ) -> Result<Option<DirItem>, VfsError> {
+        if !self.options.cross_mounts && stat.stx_mnt_id != self.mount {
+            return Ok(None);
+        }
+        let kind = file_type(stat);
+        let followed = if kind == FileType::Symlink {
+            self.tree.entry_target(at, host)
+        } else {
+            None
+        };
+        let info = match followed {
+            Some(fd) => {
+                let node = Node::path_only(fd);
+                let stat = stat_fd(node.fd()).map_err(os)?;
+                self.info_of_node(&node, &stat, &name)?
+            }
+            None => {
+                let extra = self.extra(holder, kind)?;
+                self.info_of(stat, &name, &extra, None)
+            }
+        };
+        Ok(Some(DirItem {
+            name,
+            short_name: String::new(),
+            info,
+        }))
+    }
+
+    pub(super) fn check_empty(&self, open: &Open) -> VfsResult {
+        if !open.is_directory() {
+            return Err(VfsError::NotADirectory);
+        }
+        let mut walk = Walk::begin(open.node.fd()).map_err(os)?;
+        match walk.next().map_err(os)? {
+            None => Ok(VfsReply::Done),
+            Some(_) => Err(VfsError::NotEmpty),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! A directory of the host as storage: [`LocalFs`] answers the operations of
+//! [`smb_engine::vfs`] beneath one directory handle.
+//!
+//! * `path` alone turns names into descriptors; everything else works on descriptors.
+//! * `identity` acts as the connected user where the server runs as root.
+//! * What POSIX has no place for lies in extended attributes, in the formats of Samba and ksmbd:
+//!   attributes and creation time (`dosattrib`), security descriptors (`ntacl`), streams
+//!   (`streams`), EAs (`ea`), reparse data (`reparse`).
+//!
+//! No lock is held across a call that waits for data, except that of a stream, whose attribute is
+//! read and written as a whole.
+
+mod acl;
+mod cache;
+mod create;
+mod dir;
+mod dosattrib;
+mod ea;
+mod error;
+mod handle;
+mod identity;
+mod meta;
+mod names;
+
+mod open;
+mod options;
+mod path;
+mod ranges;
+mod read;
+mod rename;
+mod reparse;
+mod streams;
+mod volume;
+mod walk;
+mod write;
+mod xattr;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
+use smb_engine::identity::Identity;
+use smb_engine::vfs::{Backend, Capabilities, NodeId, VfsOp, VfsReply, VfsResult};
+use thiserror::Error;
+
+pub use options::{AccountSids, HostId, LocalOptions, SidMapper};
+
+/// A directory that cannot be shared.
+#[derive(Debug, Error)]
+pub enum LocalFsError {
+    /// It cannot be opened.
+    #[error("cannot open the directory {}: {}", path.display(), std::io::Error::from(*source))]
+    Open {
+        /// Which directory.
+        path: PathBuf,
+        /// Why.
+        source: Errno,
+    },
+    /// The kernel is older than Linux 5.6, or a sandbox forbids the call.
+    #[error(
+        "the system call openat2, which keeps clients inside {}, is not available: \
+         Linux 5.6 or later is needed, and a sandbox that allows it", path.display()
+    )]
+    NoOpenat2 {
+        /// Which directory.
+        path: PathBuf,
+    },
+    /// There is no `/proc`.
+    #[error("/proc is not mounted; it is needed to reach open files of {}", path.display())]
+    NoProc {
+        /// Which directory.
+        path: PathBuf,
+    },
+    /// The process's own ids cannot be read.
+    #[error("cannot read the groups of this process")]
+    Identity,
+}
+
+const LOCKS: usize = 64;
+
+/// A shared directory of the host.
+pub struct LocalFs {
+    tree: path::Tree,
+    options: LocalOptions,
+    own: identity::Own,
+    handles: handle::Handles,
+    open_streams: streams::OpenStreams,
+    /// Locks of files and directories, by a hash of their identity: several share one.
+    locks: [Mutex<()>; LOCKS],
+    xattrs: bool,
+    /// The attribute that holds security descriptors.
+    #[allow(dead_code, reason = "read when descriptors are stored")]
+    ntacl: &'static str,
+    mount: u64,
+    volume: volume::Constants,
+    capabilities: Capabilities,
+    notes: Vec<String>,
+}
+
+impl LocalFs {
+    /// Opens a directory to be shared. Nothing is written to it.
+    pub fn open(path: &Path, options: LocalOptions) -> Result<Self, LocalFsError> {
+        let at = || path.to_path_buf();
+        let root = rustix::fs::open(
+            path,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        // A directory that may only be searched can be shared as well.
+        .or_else(|_| {
+            rustix::fs::open(
+                path,
+                OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
+        })
+        .map_err(|source| LocalFsError::Open { path: at(), source })?;
+        check_openat2(&root).map_err(|source| match source {
+            Errno::NOSYS | Errno::PERM => LocalFsError::NoOpenat2 { path: at() },
+            source => LocalFsError::Open { path: at(), source },
+        })?;
+        let stat = path::stat_fd(root.as_fd())
+            .map_err(|source| LocalFsError::Open { path: at(), source })?;
+        let magic = xattr::magic(root.as_fd());
+        if rustix::fs::stat(&magic).map(|s| s.st_ino) != Ok(stat.stx_ino) {
+            return Err(LocalFsError::NoProc { path: at() });
+        }
+        let own = identity::Own::read().map_err(|_| LocalFsError::Identity)?;
+        let xattrs = !matches!(
+            rustix::fs::getxattr_query(&magic, xattr::DOSATTRIB),
+            Err(Errno::OPNOTSUPP)
+        );
+        let privileged = rustix::thread::capabilities(None)
+            .is_ok_and(|c| c.effective.contains(CapabilitySet::SYS_ADMIN));
+        let volume = volume::Constants::read(root.as_fd(), &stat)
+            .map_err(|source| LocalFsError::Open { path: at(), source })?;
+
+        let mut notes = Vec::new();
+        let shown = path.display();
+        if !xattrs {
+            notes.push(format!(
+                "the file system of {shown} has no extended attributes: no streams, no EAs, no \
+                 stored DOS attributes and no stored security descriptors there"
+            ));
+        } else if !privileged {
+            notes.push(format!(
+                "without CAP_SYS_ADMIN the security descriptors of {shown} are kept in \
+                 {}, which Samba and ksmbd do not read, instead of {}",
+                xattr::NTACL_USER,
+                xattr::NTACL
+            ));
+        }
+        if !own.is_root() {
+            notes.push(format!(
+                "not running as root: all users act on {shown} as uid {}",
+                own.uid()
+            ));
+        }
+
+        let mut capabilities = Capabilities::SPARSE
+            | Capabilities::HARD_LINKS
+            | Capabilities::CASE_PRESERVING
+            | volume.capabilities();
+        if xattrs {
+            capabilities |= Capabilities::STREAMS | Capabilities::EAS | Capabilities::REPARSE;
+        }
+        Ok(Self {
+            tree: path::Tree::new(root, &options, volume.local()),
+            options,
+            own,
+            handles: handle::Handles::default(),
+            open_streams: streams::OpenStreams::default(),
+            locks: [const { Mutex::new(()) }; LOCKS],
+            xattrs,
+            ntacl: if privileged {
+                xattr::NTACL
+            } else {
+                xattr::NTACL_USER
+            },
+            mount: stat.stx_mnt_id,
+            volume,
+            capabilities,
+            notes,
+        })
+    }
+
+    /// What the administrator should know about this directory, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn lock_index(id: NodeId) -> usize {
+        let mixed = (id.file ^ id.volume.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(mixed >> 40).unwrap_or(0) % LOCKS
+    }
+
+    /// The lock under which a file's attributes, or a directory's names, are changed.
+    fn node_lock(&self, id: NodeId) -> MutexGuard<'_, ()> {
+        handle::lock(&self.locks[Self::lock_index(id)])
+    }
+
+    /// The locks of two directories, taken in an order that cannot deadlock.
+    fn two_locks(&self, a: NodeId, b: NodeId) -> (MutexGuard<'_, ()>, Option<MutexGuard<'_, ()>>) {
+        let (a, b) = (Self::lock_index(a), Self::lock_index(b));
+        let first = handle::lock(&self.locks[a.min(b)]);
+        let second = (a != b).then(|| handle::lock(&self.locks[a.max(b)]));
+        (first, second)
+    }
+}
+
+/// Whether `openat2` works here.
+fn check_openat2(root: &OwnedFd) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    error::retry(|| rustix::fs::openat2(root, c".", flags, Mode::empty(), ResolveFlags::BENEATH))
+        .map(drop)
+}
+
+impl Backend for LocalFs {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {
+        let get = |handle| self.handles.get(handle);
+        match op {
+            VfsOp::Open { at, how } => self.open_at(by, &at, how),
+            VfsOp::OpenById { node, how } => self.open_by_id(by, node, how),
+            VfsOp::Create { at, what } => self.create(by, &at, &what),
+            VfsOp::Overwrite {
+                handle,
+                what,
+                supersede,
+            } => self.overwrite(by, get(handle)?.as_ref(), &what, supersede),
+            VfsOp::Close { handle } => self.handles.remove(handle).map(|_| VfsReply::Done),
+            VfsOp::Read {
+                handle,
+                offset,
+                len,
+            } => self.read(get(handle)?.as_ref(), offset, len),
+            VfsOp::Write {
+                handle,
+                at,
+                data,
+                through,
+            } => self.write(by, get(handle)?.as_ref(), at, &data, through),
+            VfsOp::Flush { handle } => self.flush(get(handle)?.as_ref()),
+            VfsOp::Stat { handle } => self.stat(get(handle)?.as_ref()),
+            VfsOp::SetBasic { handle, change } => self.set_basic(by, get(handle)?.as_ref(), change),
+            VfsOp::SetSize { handle, size } => self.set_size(by, get(handle)?.as_ref(), size),
+            VfsOp::SetAllocation { handle, size } => {
+                self.set_allocation(by, get(handle)?.as_ref(), size)
+            }
+            VfsOp::Rename {
+                handle,
+                from,
+                to,
+                replace,
+            } => self.rename(by, get(handle)?.as_ref(), &from, &to, replace),
+            VfsOp::Link {
+                handle,
+                to,
+                replace,
+            } => self.link(by, get(handle)?.as_ref(), &to, replace),
+            VfsOp::Remove { handle, at } => self.remove(by, get(handle)?.as_ref(), &at),
+            VfsOp::CheckEmpty { handle } => self.check_empty(get(handle)?.as_ref()),
+            VfsOp::List {
+                handle,
+                restart,
+                pattern,
+                limit,
+            } => self.list(by, get(handle)?.as_ref(), restart, pattern.as_ref(), limit),
+            VfsOp::Streams { handle } => self.streams(get(handle)?.as_ref()),
+            VfsOp::Eas { handle } => self.eas(get(handle)?.as_ref()),
+            VfsOp::SetEas { handle, eas } => self.set_eas(by, get(handle)?.as_ref(), &eas),
+            VfsOp::Security { handle } => self.security(get(handle)?.as_ref()),
+            VfsOp::SetSecurity {
+                handle,
+                parts,
+                descriptor,
+            } => self.set_security(by, get(handle)?.as_ref(), parts, &descriptor),
+            VfsOp::Volume { handle } => self.volume_info(get(handle)?.as_ref()),
+            VfsOp::CopyRange {
+                from,
+                from_offset,
+                to,
+                to_offset,
+                len,
+            } => self.copy_range(
+                by,
+                (get(from)?.as_ref(), from_offset),
+                (get(to)?.as_ref(), to_offset),
+                len,
+            ),
+            VfsOp::ZeroRange {
+                handle,
+                offset,
+                beyond,
+            } => self.zero_range(by, get(handle)?.as_ref(), offset, beyond),
+            VfsOp::AllocatedRanges {
+                handle,
+                offset,
+                len,
+                limit,
+            } => self.allocated_ranges(get(handle)?.as_ref(), offset, len, limit),
+            VfsOp::SetSparse { handle, sparse } => {
+                self.set_sparse(by, get(handle)?.as_ref(), sparse)
+            }
+            VfsOp::Reparse { handle } => self.reparse(get(handle)?.as_ref()),
+            VfsOp::SetReparse { handle, reparse } => {
+                self.set_reparse(by, get(handle)?.as_ref(), &reparse)
+            }
+            VfsOp::DeleteReparse { handle, tag } => {
+                self.delete_reparse(by, get(handle)?.as_ref(), tag)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

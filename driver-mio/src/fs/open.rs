@@ -1,0 +1,178 @@
+//! Opening what exists.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
+
+use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use smb_engine::identity::Identity;
+use smb_engine::vfs::{
+    DataAccess, Location, Missing, NodeId, OpenHow, Opened, SharePath, VfsError, VfsReply,
+    VfsResult,
+};
+
+use super::LocalFs;
+use super::dir::Listed;
+use super::error::{os, retry};
+use super::handle::{Node, Open};
+use super::identity::Acting;
+use super::meta::node_id;
+use super::path::{Found, Gap, Resolved, file_type, stat_fd};
+use super::xattr::magic;
+
+/// Opens the file behind a descriptor once more, with data.
+pub(super) fn reopen(fd: BorrowedFd<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+    // NONBLOCK: a file on which someone holds a lease must not stop the thread.
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    retry(|| fs::open(magic(fd), flags, Mode::empty()))
+}
+
+/// Whether a handle with fewer rights may still be had after this refusal.
+fn refused(e: Errno) -> bool {
+    matches!(e, Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::TXTBSY)
+}
+
+/// Gives a descriptor the asked access to data; whether it may write.
+fn with_access(fd: OwnedFd, kind: FileType, data: DataAccess) -> Result<(Node, bool), Errno> {
+    let attempts: &[OFlags] = match (kind, data) {
+        (FileType::RegularFile, DataAccess::Read) => &[OFlags::RDONLY],
+        (FileType::RegularFile, DataAccess::ReadWrite) => &[OFlags::RDWR],
+        (FileType::RegularFile, DataAccess::Best) => {
+            &[OFlags::RDWR, OFlags::RDONLY, OFlags::WRONLY]
+        }
+        (FileType::Directory, DataAccess::Read | DataAccess::ReadWrite | DataAccess::Best) => {
+            &[OFlags::DIRECTORY]
+        }
+        // Special files are never opened: that alone can have effects.
+        _ => &[],
+    };
+    let mut last = None;
+    for &flags in attempts {
+        match reopen(fd.as_fd(), flags) {
+            Ok(fd) => {
+                let writable = flags.intersects(OFlags::RDWR | OFlags::WRONLY);
+                return Ok((Node::with_data(fd), writable));
+            }
+            Err(e) if data == DataAccess::Best && refused(e) => last = Some(e),
+            Err(e) => return Err(e),
+        }
+    }
+    match last {
+        Some(e) if data != DataAccess::Best => Err(e),
+        _ => Ok((Node::path_only(fd), false)),
+    }
+}
+
+impl LocalFs {
+    /// Whether a name that clients must not see lies on the way (`Err`) or at the end.
+    pub(super) fn check_veto(&self, path: &SharePath) -> Result<bool, VfsError> {
+        if self.options.veto_files.is_empty() {
+            return Ok(false);
+        }
+        let mut names = path.components().rev();
+        let last = names.next().is_some_and(|n| self.options.vetoed(n));
+        if names.any(|n| self.options.vetoed(n)) {
+            return Err(VfsError::PathNotFound);
+        }
+        Ok(last)
+    }
+
+    pub(super) fn open_at(&self, by: &Identity, at: &Location, how: OpenHow) -> VfsResult {
+        let vetoed = self.check_veto(&at.path)?;
+        let acting = self.own.act_as(by)?;
+        if vetoed {
+            let place = self.tree.place(&at.path)?;
+            drop(acting);
+            return self.missing(&Gap {
+                parent: place.dir,
+                at: place.at,
+            });
+        }
+        match self.tree.resolve(&at.path, !how.open_reparse)? {
+            Resolved::Missing(gap) => {
+                drop(acting);
+                self.missing(&gap)
+            }
+            Resolved::Found(found) => {
+                self.open_found(acting, found, at.stream.as_deref(), how.data)
+            }
+        }
+    }
+
+    fn missing(&self, gap: &Gap) -> VfsResult {
+        let stat = stat_fd(gap.parent.as_fd()).map_err(os)?;
+        let node = Node::path_only(gap.parent.try_clone().map_err(|_| VfsError::TooManyOpen)?);
+        Ok(VfsReply::Missing(Missing {
+            parent: self.info_of_node(&node, &stat, gap.at.file_name())?,
+            security: self.descriptor(&node, &stat)?,
+        }))
+    }
+
+    /// Opens what a name led to, or one of its streams.
+    fn open_found(
+        &self,
+        acting: Acting<'_>,
+        found: Found,
+        stream: Option<&str>,
+        data: DataAccess,
+    ) -> VfsResult {
+        let kind = file_type(&found.stat);
+        let id = node_id(&found.stat);
+        let (node, mut writable) = with_access(found.fd, kind, data).map_err(os)?;
+        drop(acting);
+        let mut at = Location::from(found.at);
+        let mut open_stream = None;
+        if let Some(wanted) = stream {
+            let Some((attribute, stored)) = self.find_stream(&node, wanted)? else {
+                return Ok(VfsReply::Missing(Missing {
+                    parent: self.info_of_node(&node, &found.stat, at.path.file_name())?,
+                    security: self.descriptor(&node, &found.stat)?,
+                }));
+            };
+            open_stream = Some(self.open_stream(id, &stored, &attribute));
+            at.stream = Some(stored);
+            // A directory has no data of its own to be opened for writing.
+            writable |= kind == FileType::Directory
+                && matches!(data, DataAccess::ReadWrite | DataAccess::Best);
+        }
+        self.opened(Open {
+            node,
+            id,
+            kind,
+            stream: open_stream,
+            writable,
+            at: Mutex::new(at),
+            walk: Mutex::new(Listed::Fresh),
+        })
+    }
+
+    /// Enters something open into the table and describes it.
+    pub(super) fn opened(&self, open: Open) -> VfsResult {
+        let stat = stat_fd(open.node.fd()).map_err(os)?;
+        let info = self.info(&open)?;
+        let security = self.descriptor(&open.node, &stat)?;
+        let at = super::handle::lock(&open.at).clone();
+        Ok(VfsReply::Opened(Opened {
+            handle: self.handles.insert(open),
+            info,
+            at,
+            security,
+        }))
+    }
+
+    /// Opens what is open already once more: a file's number alone does not show that it lies in
+    /// the share.
+    pub(super) fn open_by_id(&self, by: &Identity, node: NodeId, how: OpenHow) -> VfsResult {
+        let open = self
+            .handles
+            .all()
+            .into_iter()
+            .find(|open| open.id == node)
+            .ok_or(VfsError::NotFound)?;
+        let fd = reopen(open.node.fd(), OFlags::PATH).map_err(os)?;
+        let stat = stat_fd(fd.as_fd()).map_err(os)?;
+        let at = super::handle::lock(&open.at).path.clone();
+        let acting = self.own.act_as(by)?;
+        self.open_found(acting, Found { fd, stat, at }, None, how.data)
+    }
+}
