@@ -192,8 +192,8 @@ mod tests {
             ("a?c", &["abc", "a.c"], &["ac", "abcd"]),
             ("*.*", &["a.b", "a."], &["a"]),
             ("<.txt", &["a.txt", "a.b.txt"], &["a.txt.b"]),
-            // What clients send for `*.` and `???.???`: DOS forms.
-            ("<", &["a", "a.b", "a.b.c"], &[]),
+            // What clients send for `*.` (names without extension) and `???.???`: DOS forms.
+            ("<", &["a"], &["a.b", "a.b.c"]),
             ("<\"", &["abc"], &[]),
             (
                 ">>>\">>>",

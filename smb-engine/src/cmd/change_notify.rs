@@ -1,14 +1,136 @@
-//! Not written yet.
-use super::{CmdResult, Cx};
-use crate::core::Wake;
+//! CHANGE_NOTIFY, [MS-SMB2] 3.3.5.19, [MS-FSA] 2.1.5.11.
+
+use smb_proto::dtyp::AccessMask;
+use smb_proto::info::notify;
+use smb_proto::msg::change_notify::{self, ChangeNotifyFlags, CompletionFilter};
+use smb_proto::wire::Writer;
+use smb_proto::{NtStatus, msg};
+
+use super::{CmdResult, Cx, Outcome, Phase, Step};
+use crate::core::{Open, Wait, Wake, Watch};
 use crate::status::Refusal;
-use smb_proto::NtStatus;
-use smb_proto::msg;
-#[derive(Debug)]
-pub(crate) struct State;
-pub(super) fn start(_cx: &mut Cx<'_>, _r: &msg::change_notify::Request) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+use crate::table::Id;
+
+/// The twelve flags of [MS-SMB2] 2.2.35.
+const KNOWN: CompletionFilter = CompletionFilter::from_bits_retain(0xfff);
+
+/// A request that waits for a change; it stands in [`Watch::waiting`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct State {
+    room: usize,
 }
-pub(super) fn resume(_cx: &mut Cx<'_>, _s: State, _w: Wake) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+
+/// Enters a CHANGE_NOTIFY.
+pub(super) fn start(cx: &mut Cx<'_>, request: &change_notify::Request) -> CmdResult {
+    let file = cx.file_open()?;
+    if !file.directory || request.output_buffer_length > cx.core.config.limits.max_transact {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    let (id, open) = cx.open()?;
+    if !open.granted.contains(AccessMask::FILE_LIST_DIRECTORY) {
+        return Err(Refusal(NtStatus::ACCESS_DENIED));
+    }
+    if !request.completion_filter.intersects(KNOWN) {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    let recursive = request.flags.contains(ChangeNotifyFlags::WATCH_TREE);
+    crate::core::notify::watch(cx.core, id, request.completion_filter, recursive);
+    let state = State {
+        room: usize::try_from(request.output_buffer_length).unwrap_or(usize::MAX),
+    };
+    look(cx, id, state)
+}
+
+/// Goes on with a CHANGE_NOTIFY.
+pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    let (id, _) = cx.open()?;
+    let op = cx.op;
+    if let Some(watch) = &mut cx.file_open_mut()?.watch {
+        watch.waiting.retain(|w| *w != op);
+    }
+    match wake {
+        Wake::Ready => look(cx, id, state),
+        Wake::Cancelled => Err(Refusal(NtStatus::CANCELLED)),
+        Wake::Closed | Wake::Completion(_) => Err(Refusal(NtStatus::NOTIFY_CLEANUP)),
+    }
+}
+
+/// Answers if there is something to tell, else waits behind the others.
+fn look(cx: &mut Cx<'_>, id: Id<Open>, state: State) -> CmdResult {
+    let row = cx.file_open()?.file;
+    if cx
+        .core
+        .files
+        .get(row)
+        .is_some_and(|r| r.delete_pending.is_some())
+    {
+        return Err(Refusal(NtStatus::DELETE_PENDING));
+    }
+    if let Some(watch) = &mut cx.file_open_mut()?.watch
+        && watch.has_news()
+    {
+        return Ok(answer(watch, state.room));
+    }
+    // Nobody knows when something will change, so the client is told at once that it has to wait.
+    cx.go_async()?;
+    let op = cx.op;
+    if let Some(watch) = &mut cx.file_open_mut()?.watch {
+        watch.waiting.push_back(op);
+    }
+    cx.wait_for(Wait::Notify(id))?;
+    Ok(Step::Wait(Phase::ChangeNotify(state)))
+}
+
+/// All changes so far, or, if they are too many for the client or were too many to keep, the advice
+/// to list the directory.
+fn answer(watch: &mut Watch, room: usize) -> Step {
+    let output = watch.take().and_then(|changes| {
+        let mut w = Writer::new();
+        notify::encode(&changes, &mut w);
+        let bytes = w.into_inner().freeze();
+        (bytes.len() <= room).then_some(bytes)
+    });
+    let (status, output) = match output {
+        Some(output) => (NtStatus::SUCCESS, output),
+        None => (NtStatus::NOTIFY_ENUM_DIR, bytes::Bytes::new()),
+    };
+    let body = msg::Response::ChangeNotify(change_notify::Response { output });
+    Outcome::ReplyWith(status, body).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smb_proto::info::notify::{Action, Change};
+
+    fn told(watch: &mut Watch, room: usize) -> (NtStatus, usize) {
+        match answer(watch, room) {
+            Step::Done(Outcome::ReplyWith(status, msg::Response::ChangeNotify(r))) => {
+                (status, notify::parse(&r.output).unwrap().len())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn too_much_for_the_client_is_dropped() {
+        let mut watch = Watch::new(CompletionFilter::FILE_NAME, false);
+        let add = |watch: &mut Watch| {
+            watch.add(
+                Change {
+                    action: Action::ADDED,
+                    name: "abc".to_owned(),
+                },
+                1000,
+            );
+        };
+        add(&mut watch);
+        add(&mut watch);
+        // 12 + 6 bytes each, the first padded to 20.
+        assert_eq!(told(&mut watch, 38), (NtStatus::SUCCESS, 2));
+        add(&mut watch);
+        add(&mut watch);
+        assert_eq!(told(&mut watch, 37), (NtStatus::NOTIFY_ENUM_DIR, 0));
+        assert!(!watch.has_news());
+    }
 }

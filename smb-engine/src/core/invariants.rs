@@ -96,6 +96,11 @@ fn sessions(core: &Core) -> Result<(), String> {
 }
 
 fn opens(core: &Core) -> Result<(), String> {
+    for id in &core.watching {
+        must(core.opens.get(*id).is_some(), || {
+            format!("open {id} is listed as watching and has gone")
+        })?;
+    }
     for (id, o) in core.opens.iter() {
         if !o.closing {
             let known = core
@@ -116,6 +121,10 @@ fn opens(core: &Core) -> Result<(), String> {
                 o.running
             )
         })?;
+        must(
+            core.watching.contains(&id) == super::notify::watches(core, id),
+            || format!("open {id} watches and is not listed as such, or the other way round"),
+        )?;
         if let OpenKind::File(f) = &o.kind {
             let known = core
                 .files

@@ -9,11 +9,13 @@ mod conn;
 pub(crate) mod credit;
 mod file;
 pub(crate) mod invariants;
+pub(crate) mod name;
 pub(crate) mod notify;
 mod op;
 mod open;
 pub(crate) mod pipe_view;
 pub(crate) mod range_lock;
+pub(crate) mod rename;
 mod session;
 pub(crate) mod share_mode;
 pub(crate) mod teardown;
@@ -56,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) trees: Table<Tree>,
     pub(crate) opens: Table<Open>,
     pub(crate) files: Table<File>,
+    /// Opens with a [`Watch`], so that a change need not look at all opens.
+    pub(crate) watching: BTreeSet<Id<Open>>,
     /// The row of each file or stream that has an open.
     pub(crate) file_by_key: BTreeMap<FileKey, Id<File>>,
     /// READs that wait for something to come out of a named pipe, first come first served.
@@ -93,6 +97,7 @@ impl Core {
             trees: Table::default(),
             opens: Table::default(),
             files: Table::default(),
+            watching: BTreeSet::new(),
             file_by_key: BTreeMap::new(),
             pipe_readers: BTreeMap::new(),
             chains: Table::default(),

@@ -3,7 +3,7 @@
 use smb_proto::info::notify::{Action, Change};
 use smb_proto::msg::change_notify::CompletionFilter;
 
-use super::{Core, Open};
+use super::{Core, File, Open, Wake, Watch};
 use crate::config::BackendId;
 use crate::dispatch;
 use crate::table::Id;
@@ -32,7 +32,8 @@ pub(crate) fn report_all(
     filter: CompletionFilter,
 ) {
     let max = core.config.limits.max_notify_bytes;
-    for id in core.opens.ids() {
+    let watching: Vec<Id<Open>> = core.watching.iter().copied().collect();
+    for id in watching {
         let mut wake = None;
         if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut)
             && f.backend == backend
@@ -54,8 +55,34 @@ pub(crate) fn report_all(
         }
         if let Some(op) = wake {
             // The operation takes itself out of the list when it looks.
-            dispatch::wake(core, now, op, super::Wake::Ready);
+            dispatch::wake(core, now, op, Wake::Ready);
         }
+    }
+}
+
+/// Metadata or data of the file (or stream) at `at` changed. `filter` speaks of files; for a stream
+/// it is turned into what streams have ([MS-FSA] 2.1.4.1, [MS-SMB2] 2.2.35).
+pub(crate) fn modified(
+    core: &mut Core,
+    now: Now,
+    backend: BackendId,
+    at: &Location,
+    filter: CompletionFilter,
+) {
+    if at.stream.is_none() {
+        report(core, now, backend, at, Action::MODIFIED, filter);
+        return;
+    }
+    use CompletionFilter as F;
+    let mut of_stream = F::empty();
+    of_stream.set(F::STREAM_SIZE, filter.contains(F::SIZE));
+    of_stream.set(F::STREAM_WRITE, filter.contains(F::LAST_WRITE));
+    report(core, now, backend, at, Action::MODIFIED_STREAM, of_stream);
+    // Times, attributes, descriptors and EAs belong to the file.
+    let of_file = filter.difference(F::SIZE | F::LAST_WRITE);
+    if !of_file.is_empty() {
+        let file = Location::from(at.path.clone());
+        report(core, now, backend, &file, Action::MODIFIED, of_file);
     }
 }
 
@@ -66,36 +93,50 @@ pub(crate) fn data_written(core: &mut Core, now: Now, id: Id<Open>) {
         return;
     };
     f.wrote = true;
-    let filter = match f.at.stream {
-        Some(_) => CompletionFilter::STREAM_WRITE | CompletionFilter::STREAM_SIZE,
-        None => CompletionFilter::LAST_WRITE | CompletionFilter::SIZE,
-    };
-    changed(core, now, id, filter);
+    changed(
+        core,
+        now,
+        id,
+        CompletionFilter::LAST_WRITE | CompletionFilter::SIZE,
+    );
 }
 
 /// Something of what is open has changed through this open: watches are told.
 pub(crate) fn changed(core: &mut Core, now: Now, id: Id<Open>, filter: CompletionFilter) {
+    if core.watching.is_empty() {
+        return;
+    }
     let Some(f) = core.opens.get(id).and_then(Open::file) else {
         return;
     };
-    let backend = f.backend;
-    if !watched(core, backend) {
-        return;
-    }
-    let at = f.at.clone();
-    let action = match at.stream {
-        Some(_) => Action::MODIFIED_STREAM,
-        None => Action::MODIFIED,
-    };
-    report(core, now, backend, &at, action, filter);
+    let (backend, at) = (f.backend, f.at.clone());
+    modified(core, now, backend, &at, filter);
 }
 
-/// Whether anybody watches anything on a backend: what WRITE asks before it names the change.
-fn watched(core: &Core, backend: BackendId) -> bool {
-    core.opens
+/// A directory became delete pending: whoever waits for changes in it is told
+/// ([MS-FSA] 2.1.5.15.3; the operations find STATUS_DELETE_PENDING in the row).
+pub(crate) fn directory_goes(core: &mut Core, now: Now, row: Id<File>) {
+    let Some(r) = core.files.get(row) else { return };
+    let waiting: Vec<_> = r
+        .opens
         .iter()
-        .filter_map(|(_, o)| o.file())
-        .any(|f| f.backend == backend && f.watch.is_some())
+        .filter_map(|o| core.opens.get(*o)?.file()?.watch.as_ref())
+        .flat_map(|w| w.waiting.iter().copied())
+        .collect();
+    for op in waiting {
+        dispatch::wake(core, now, op, Wake::Ready);
+    }
+}
+
+/// Gives an open a watch, unless it has one: filter and scope are those of the first request.
+pub(crate) fn watch(core: &mut Core, id: Id<Open>, filter: CompletionFilter, recursive: bool) {
+    let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) else {
+        return;
+    };
+    if f.watch.is_none() {
+        f.watch = Some(Watch::new(filter, recursive));
+        core.watching.insert(id);
+    }
 }
 
 /// The name under which a watch of `dir` sees a change at `at`; `None` if it does not see it.
@@ -116,4 +157,31 @@ pub(crate) fn watches(core: &Core, id: Id<Open>) -> bool {
         .get(id)
         .and_then(Open::file)
         .is_some_and(|f| f.watch.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> SharePath {
+        SharePath::new(text).unwrap()
+    }
+
+    #[test]
+    fn names_are_relative_to_the_watched_directory() {
+        let at = |text: &str| Location::from(path(text));
+        let see = |dir: &str, recursive, name: &str| name_for(&path(dir), recursive, &at(name));
+        assert_eq!(see("d", false, "D\\x").as_deref(), Some("x"));
+        assert_eq!(see("", false, "x").as_deref(), Some("x"));
+        assert_eq!(see("d", true, "d\\a\\b").as_deref(), Some("a\\b"));
+        assert_eq!(see("d", false, "d\\a\\b"), None);
+        // Not the directory itself, nor what lies beside it.
+        assert_eq!(see("d", true, "d"), None);
+        assert_eq!(see("d", true, "dx\\a"), None);
+        let stream = Location {
+            path: path("d\\x"),
+            stream: Some("s".to_owned()),
+        };
+        assert_eq!(name_for(&path("d"), false, &stream).as_deref(), Some("x:s"));
+    }
 }

@@ -88,6 +88,7 @@ pub(crate) struct Removal {
 /// `None` if it was a pipe or had gone.
 pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover> {
     let open = core.opens.remove(id)?;
+    core.watching.remove(&id);
     if let Some(s) = core.sessions.get_mut(open.session) {
         s.opens.remove(&id);
     }
@@ -95,6 +96,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
         return None;
     };
     let mut wake = std::collections::VecDeque::new();
+    let mut goes = false;
     if let Some(row) = core.files.get_mut(f.file) {
         row.opens.retain(|o| *o != id);
         let before = row.locks.len();
@@ -107,7 +109,11 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
                 at: f.at.clone(),
                 by: f.by.clone(),
             });
+            goes = true;
         }
+    }
+    if goes {
+        super::notify::directory_goes(core, now, f.file);
     }
     let remove = settle_rows(core, &f);
     dispatch::wake_all(core, now, wake);

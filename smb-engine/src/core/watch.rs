@@ -26,6 +26,30 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// A watch that has seen nothing yet.
+    pub(crate) fn new(filter: CompletionFilter, recursive: bool) -> Self {
+        Self {
+            filter,
+            recursive,
+            changes: Vec::new(),
+            bytes: 0,
+            overflowed: false,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// What happened since the last request; `None` if it was more than is kept.
+    pub(crate) fn take(&mut self) -> Option<Vec<Change>> {
+        self.bytes = 0;
+        let changes = std::mem::take(&mut self.changes);
+        (!std::mem::replace(&mut self.overflowed, false)).then_some(changes)
+    }
+
+    /// Whether a request would be answered at once.
+    pub(crate) fn has_news(&self) -> bool {
+        self.overflowed || !self.changes.is_empty()
+    }
+
     /// Keeps a change for the next request, or notes that there were too many.
     pub(crate) fn add(&mut self, entry: Change, max: usize) {
         if self.overflowed {
@@ -41,5 +65,35 @@ impl Watch {
         }
         self.bytes = self.bytes.saturating_add(size);
         self.changes.push(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smb_proto::info::notify::Action;
+
+    fn change(name: &str) -> Change {
+        Change {
+            action: Action::ADDED,
+            name: name.to_owned(),
+        }
+    }
+
+    #[test]
+    fn keeps_changes_up_to_a_bound() {
+        let mut w = Watch::new(CompletionFilter::FILE_NAME, false);
+        assert!(!w.has_news());
+        w.add(change("ab"), 40);
+        w.add(change("cd"), 40);
+        assert_eq!(w.take().map(|c| c.len()), Some(2));
+        assert!(!w.has_news());
+        for _ in 0..4 {
+            w.add(change("ab"), 40);
+        }
+        assert!(w.has_news());
+        assert_eq!(w.take(), None);
+        w.add(change("ab"), 40);
+        assert_eq!(w.take(), Some(vec![change("ab")]));
     }
 }

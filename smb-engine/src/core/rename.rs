@@ -1,0 +1,215 @@
+//! What a new name means for everybody who has the file, or a directory of its path, open:
+//! [MS-FSA] 2.1.5.15.11.
+
+use smb_proto::dtyp::AccessMask;
+use smb_proto::info::notify::Action;
+use smb_proto::msg::change_notify::CompletionFilter;
+use smb_proto::msg::create::ShareAccess;
+
+use super::{Core, File, FileOpen, Open, notify};
+use crate::names::same_name;
+use crate::table::Id;
+use crate::time::Now;
+use crate::vfs::{Location, NodeId, SharePath};
+
+/// Accesses that take part in sharing; an open without them only looks at metadata.
+const SHARED: AccessMask = AccessMask::FILE_READ_DATA
+    .union(AccessMask::FILE_WRITE_DATA)
+    .union(AccessMask::FILE_APPEND_DATA)
+    .union(AccessMask::FILE_EXECUTE)
+    .union(AccessMask::DELETE);
+
+/// Whether an open other than `id` of the same row does not share deletion, which includes a change
+/// of the name.
+pub(crate) fn held_by_others(core: &Core, id: Id<Open>, row: Id<File>) -> bool {
+    core.files.get(row).is_some_and(|r| {
+        r.opens
+            .iter()
+            .filter(|o| **o != id)
+            .filter_map(|o| core.opens.get(*o))
+            .any(|o| o.granted.intersects(SHARED) && !shares_delete(o))
+    })
+}
+
+/// Whether somebody other than `id` has a directory open in a way that forbids a new name in it:
+/// able to delete it, or not letting others do so. Windows opens the directory of the new name for
+/// the time of the rename, and these opens would conflict with that.
+pub(crate) fn directory_held(core: &Core, id: Id<Open>, directory: NodeId) -> bool {
+    core.rows_of(directory)
+        .iter()
+        .filter_map(|r| core.files.get(*r))
+        .flat_map(|r| &r.opens)
+        .filter(|o| **o != id)
+        .filter_map(|o| core.opens.get(*o))
+        .any(|o| {
+            o.granted.intersects(SHARED)
+                && (o.granted.contains(AccessMask::DELETE) || !shares_delete(o))
+        })
+}
+
+fn shares_delete(open: &Open) -> bool {
+    open.file()
+        .is_some_and(|f| f.share.contains(ShareAccess::DELETE))
+}
+
+/// Whether something beneath a directory is open.
+pub(crate) fn in_use_beneath(core: &Core, directory: &FileOpen) -> bool {
+    core.opens
+        .iter()
+        .filter_map(|(_, o)| o.file())
+        .filter(|f| f.backend == directory.backend)
+        .any(|f| {
+            f.at.path
+                .beneath(&directory.at.path)
+                .is_some_and(|rest| !rest.is_empty())
+        })
+}
+
+/// The file of an open has a new name: everybody who has it open under the old one is taken along,
+/// and watchers are told.
+pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
+    let Some(f) = core.opens.get(id).and_then(Open::file) else {
+        return;
+    };
+    let (backend, node, directory) = (f.backend, f.node, f.directory);
+    let from = f.at.clone();
+    for other in core.opens.ids() {
+        if let Some(o) = core.opens.get_mut(other).and_then(Open::file_mut)
+            && o.backend == backend
+        {
+            moved(&mut o.at, &from, to, directory);
+        }
+    }
+    for row in core.rows_of(node) {
+        if let Some(pending) = core
+            .files
+            .get_mut(row)
+            .and_then(|r| r.delete_pending.as_mut())
+        {
+            moved(&mut pending.at, &from, to, directory);
+        }
+    }
+    let same_directory = match (from.path.parent(), to.path.parent()) {
+        (Some(a), Some(b)) => same_name(a.as_str(), b.as_str()),
+        _ => false,
+    };
+    let filter = name_filter(to, directory);
+    let (gone, come) = match (&to.stream, same_directory) {
+        (Some(_), _) => (Action::REMOVED_STREAM, Action::ADDED_STREAM),
+        (None, true) => (Action::RENAMED_OLD_NAME, Action::RENAMED_NEW_NAME),
+        (None, false) => (Action::REMOVED, Action::ADDED),
+    };
+    notify::report_all(core, now, backend, &[(&from, gone), (to, come)], filter);
+    if !directory && to.stream.is_none() {
+        // NTFS touches the metadata kept with the new name, and says so.
+        notify::modified(
+            core,
+            now,
+            backend,
+            to,
+            CompletionFilter::ATTRIBUTES | CompletionFilter::CREATION,
+        );
+    }
+}
+
+/// The file of an open has a further name.
+pub(crate) fn linked(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
+    let Some(f) = core.opens.get(id).and_then(Open::file) else {
+        return;
+    };
+    let backend = f.backend;
+    notify::report(
+        core,
+        now,
+        backend,
+        to,
+        Action::ADDED,
+        CompletionFilter::FILE_NAME,
+    );
+}
+
+/// The file that had the new name before is gone.
+pub(crate) fn replaced(core: &mut Core, now: Now, id: Id<Open>, at: &Location) {
+    let Some(f) = core.opens.get(id).and_then(Open::file) else {
+        return;
+    };
+    let backend = f.backend;
+    notify::report(
+        core,
+        now,
+        backend,
+        at,
+        Action::REMOVED,
+        CompletionFilter::FILE_NAME,
+    );
+}
+
+fn name_filter(at: &Location, directory: bool) -> CompletionFilter {
+    match (&at.stream, directory) {
+        (Some(_), _) => CompletionFilter::STREAM_NAME,
+        (None, true) => CompletionFilter::DIR_NAME,
+        (None, false) => CompletionFilter::FILE_NAME,
+    }
+}
+
+/// Follows one rename: of a stream, of a file with its streams, of a directory with what is in it.
+fn moved(at: &mut Location, from: &Location, to: &Location, directory: bool) {
+    let Some(rest) = at.path.beneath(&from.path) else {
+        return;
+    };
+    if let Some(stream) = &from.stream {
+        let same = at.stream.as_ref().is_some_and(|s| same_name(s, stream));
+        if rest.is_empty() && same {
+            at.stream = to.stream.clone();
+        }
+        return;
+    }
+    if rest.is_empty() {
+        at.path = to.path.clone();
+    } else if directory && let Some(path) = SharePath::new(&format!("{}\\{rest}", to.path)) {
+        at.path = path;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(path: &str, stream: Option<&str>) -> Location {
+        Location {
+            path: SharePath::new(path).unwrap(),
+            stream: stream.map(str::to_owned),
+        }
+    }
+
+    fn after(mut it: Location, from: &Location, to: &Location, directory: bool) -> Location {
+        moved(&mut it, from, to, directory);
+        it
+    }
+
+    #[test]
+    fn names_follow_renames() {
+        let (from, to) = (at("a\\b", None), at("c\\d", None));
+        assert_eq!(after(at("A\\B", None), &from, &to, false), to);
+        assert_eq!(
+            after(at("a\\b", Some("s")), &from, &to, false),
+            at("c\\d", Some("s"))
+        );
+        assert_eq!(
+            after(at("a\\b\\x\\y", Some("s")), &from, &to, true),
+            at("c\\d\\x\\y", Some("s"))
+        );
+        for other in [at("a", None), at("a\\bc", None), at("x", Some("s"))] {
+            assert_eq!(after(other.clone(), &from, &to, true), other);
+        }
+    }
+
+    #[test]
+    fn streams_are_renamed_alone() {
+        let (from, to) = (at("a", Some("S")), at("a", Some("t")));
+        assert_eq!(after(at("a", Some("s")), &from, &to, false), to);
+        for other in [at("a", None), at("a", Some("u")), at("a\\b", Some("s"))] {
+            assert_eq!(after(other.clone(), &from, &to, false), other);
+        }
+    }
+}
