@@ -1,14 +1,224 @@
-//! Not written yet.
-use super::{CmdResult, Cx};
-use crate::core::Wake;
+//! SET_INFO, [MS-SMB2] 3.3.5.21.
+
+mod basic;
+mod disposition;
+mod ea;
+mod open;
+mod rename;
+mod security;
+mod size;
+
+use smb_proto::dtyp::AccessMask;
+use smb_proto::info::{FileInfoClass, FsInfoClass, InfoType};
+use smb_proto::msg::change_notify::CompletionFilter;
+use smb_proto::msg::{self, set_info};
+use smb_proto::{NtStatus, ParseError};
+
+use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
+use crate::core::{OpenKind, Wake, notify};
 use crate::status::Refusal;
-use smb_proto::NtStatus;
-use smb_proto::msg;
+use crate::vfs::{VfsOp, VfsReply};
+
+/// Which answer of the backend a SET_INFO waits for.
 #[derive(Debug)]
-pub(crate) struct State;
-pub(super) fn start(_cx: &mut Cx<'_>, _r: msg::set_info::Request) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+pub(crate) enum State {
+    /// The change itself; then watchers are told.
+    Changing(CompletionFilter),
+    /// Times and attributes.
+    Basic(basic::State),
+    /// Steps before a file may be marked for deletion.
+    Disposition(disposition::State),
+    /// A new name.
+    Rename(rename::State),
+    /// A new security descriptor.
+    Security(security::State),
+    /// The size that a valid data length is compared with.
+    ValidData(size::ValidData),
 }
-pub(super) fn resume(_cx: &mut Cx<'_>, _s: State, _w: Wake) -> CmdResult {
-    Err(Refusal(NtStatus::NOT_IMPLEMENTED))
+
+/// Enters a SET_INFO.
+pub(super) fn start(cx: &mut Cx<'_>, request: set_info::Request) -> CmdResult {
+    let max = cx.core.config.limits.max_transact;
+    if u32::try_from(request.buffer.len()).map_or(true, |n| n > max) {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    match InfoType::from_code(request.info_type) {
+        Some(InfoType::File) => file(cx, &request),
+        Some(InfoType::FileSystem) => file_system(cx, &request),
+        Some(InfoType::Security) => security::start(cx, &request),
+        Some(InfoType::Quota) => {
+            // 3.3.5.21.4: no backend keeps quotas that could be set.
+            cx.file_open()?;
+            Err(Refusal(NtStatus::NOT_SUPPORTED))
+        }
+        None => Err(Refusal(NtStatus::INVALID_PARAMETER)),
+    }
+}
+
+/// Goes on with a SET_INFO.
+pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    match state {
+        State::Changing(filter) => {
+            expect_done(wake)?;
+            tell(cx, filter)?;
+            Ok(done())
+        }
+        State::Basic(s) => basic::resume(cx, s, wake),
+        State::Disposition(s) => disposition::resume(cx, s, wake),
+        State::Rename(s) => rename::resume(cx, s, wake),
+        State::Security(s) => security::resume(cx, s, wake),
+        State::ValidData(s) => size::valid_data_resume(s, wake),
+    }
+}
+
+/// 3.3.5.21.1
+fn file(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
+    use FileInfoClass as C;
+    let class =
+        C::from_code(request.file_info_class).ok_or(Refusal(NtStatus::INVALID_INFO_CLASS))?;
+    if let OpenKind::Pipe(_) = cx.open()?.1.kind {
+        return open::pipe(cx, class, &request.buffer);
+    }
+    let input = &request.buffer;
+    if class.set_min_len().is_some_and(|least| input.len() < least) {
+        return Err(Refusal(NtStatus::INFO_LENGTH_MISMATCH));
+    }
+    match class {
+        C::Basic => basic::start(cx, input),
+        C::Rename | C::RenameEx | C::Link | C::LinkEx => rename::start(cx, class, input),
+        C::Disposition | C::DispositionEx => disposition::start(cx, class, input),
+        C::Position => open::position(cx, input),
+        C::Mode => open::mode(cx, input),
+        C::FullEa => ea::start(cx, input),
+        C::Allocation => size::allocation(cx, input),
+        C::EndOfFile => size::end_of_file(cx, input),
+        C::ValidDataLength => size::valid_data(cx, input),
+        // [MS-FSA] 2.1.5.15.14: 8.3 names are the backend's affair.
+        C::ShortName => Err(Refusal(NtStatus::SHORT_NAMES_NOT_ENABLED_ON_VOLUME)),
+        // [MS-FSCC] allows these to be set, but not so.
+        C::Quota | C::ObjectId | C::ReparsePoint => Err(Refusal(NtStatus::NOT_SUPPORTED)),
+        C::Pipe => Err(Refusal(NtStatus::INVALID_PARAMETER)),
+        C::Directory
+        | C::FullDirectory
+        | C::BothDirectory
+        | C::Standard
+        | C::Internal
+        | C::Ea
+        | C::Access
+        | C::Name
+        | C::Names
+        | C::Alignment
+        | C::All
+        | C::AlternateName
+        | C::Stream
+        | C::PipeLocal
+        | C::PipeRemote
+        | C::MailslotQuery
+        | C::MailslotSet
+        | C::Compression
+        | C::Completion
+        | C::MoveCluster
+        | C::NetworkOpen
+        | C::AttributeTag
+        | C::Tracking
+        | C::IdBothDirectory
+        | C::IdFullDirectory
+        | C::SfioReserve
+        | C::SfioVolume
+        | C::HardLink
+        | C::NormalizedName
+        | C::IdGlobalTxDirectory
+        | C::StandardLink
+        | C::RemoteProtocol
+        | C::Id
+        | C::IdExtdDirectory
+        | C::IdExtdBothDirectory
+        | C::Stat
+        | C::StatLx
+        | C::CaseSensitive
+        | C::Id64ExtdDirectory
+        | C::Id64ExtdBothDirectory
+        | C::IdAllExtdDirectory
+        | C::IdAllExtdBothDirectory
+        | C::Posix => Err(Refusal(NtStatus::INVALID_INFO_CLASS)),
+    }
+}
+
+/// 3.3.5.21.2: the volume of a share is configured by its operator, not by clients.
+fn file_system(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
+    use FsInfoClass as C;
+    cx.file_open()?;
+    let class =
+        C::from_code(request.file_info_class).ok_or(Refusal(NtStatus::INVALID_INFO_CLASS))?;
+    match class {
+        C::Control | C::ObjectId => {
+            needs(cx, AccessMask::FILE_WRITE_DATA)?;
+            if class
+                .set_min_len()
+                .is_some_and(|n| request.buffer.len() < n)
+            {
+                return Err(Refusal(NtStatus::INFO_LENGTH_MISMATCH));
+            }
+            Err(Refusal(NtStatus::NOT_SUPPORTED))
+        }
+        C::Label | C::DriverPath => Err(Refusal(NtStatus::NOT_SUPPORTED)),
+        C::Volume
+        | C::Size
+        | C::Device
+        | C::Attribute
+        | C::FullSize
+        | C::VolumeFlags
+        | C::SectorSize
+        | C::Posix => Err(Refusal(NtStatus::INVALID_INFO_CLASS)),
+    }
+}
+
+/// A structure that does not parse: too short, or a length in it that leads outside.
+fn malformed(error: ParseError) -> Refusal {
+    Refusal(match error {
+        ParseError::Truncated(_) => NtStatus::INFO_LENGTH_MISMATCH,
+        ParseError::BadString(_) => NtStatus::OBJECT_NAME_INVALID,
+        ParseError::BadStructure(_)
+        | ParseError::OutOfBounds(_)
+        | ParseError::Misaligned(_)
+        | ParseError::BadValue(_)
+        | ParseError::TooMany(_) => NtStatus::INVALID_PARAMETER,
+    })
+}
+
+/// The open must have been granted all of this.
+fn needs(cx: &Cx<'_>, access: AccessMask) -> Result<(), Refusal> {
+    if cx.open()?.1.granted.contains(access) {
+        Ok(())
+    } else {
+        Err(Refusal(NtStatus::ACCESS_DENIED))
+    }
+}
+
+fn waits(state: State) -> CmdResult {
+    Ok(Step::Wait(Phase::SetInfo(state)))
+}
+
+/// Asks the backend for a change of which watchers are told what `filter` says.
+fn change(cx: &mut Cx<'_>, op: VfsOp, filter: CompletionFilter) -> CmdResult {
+    cx.ask_vfs(op)?;
+    waits(State::Changing(filter))
+}
+
+fn expect_done(wake: Wake) -> Result<(), Refusal> {
+    match wake.vfs()? {
+        VfsReply::Done => Ok(()),
+        _ => Err(WRONG_REPLY),
+    }
+}
+
+fn tell(cx: &mut Cx<'_>, filter: CompletionFilter) -> Result<(), Refusal> {
+    let file = cx.file_open()?;
+    let (backend, at) = (file.backend, file.at.clone());
+    notify::modified(cx.core, cx.now, backend, &at, filter);
+    Ok(())
+}
+
+fn done() -> Step {
+    msg::Response::SetInfo(set_info::Response).into()
 }

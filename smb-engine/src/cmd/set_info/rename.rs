@@ -1,0 +1,438 @@
+//! Rename and hard link: [MS-FSA] 2.1.5.15.11 and 2.1.5.15.6.
+//!
+//! Before a name is changed, the directory that it goes into and whatever has the new name are
+//! opened for a moment: their descriptors and who else has them open decide.
+
+use smb_proto::NtStatus;
+use smb_proto::dtyp::AccessMask;
+use smb_proto::info::file::{
+    FileLinkInformation, FileLinkInformationEx, FileRenameInformation, FileRenameInformationEx,
+    LinkFlags, RenameFlags,
+};
+use smb_proto::info::{FileAttributes, FileInfoClass};
+
+use super::super::{CmdResult, Cx, WRONG_REPLY};
+use super::{done, expect_done, malformed, needs, waits};
+use crate::acl::check::maximal;
+use crate::core::name::Name;
+use crate::core::{Wake, rename};
+use crate::names::same_name;
+use crate::status::Refusal;
+use crate::vfs::{
+    Capabilities, DataAccess, Location, OpenHow, Opened, SharePath, VfsHandle, VfsOp, VfsReply,
+};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rename,
+    Link,
+}
+
+/// A new name on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    kind: Kind,
+    to: Location,
+    replace: bool,
+    /// A read-only file may be replaced.
+    ignore_read_only: bool,
+    /// The directory lets its entries be deleted.
+    delete_child: bool,
+    /// There is something that the new name replaces.
+    replaces: bool,
+}
+
+/// Which step is awaited.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Opening the directory of the new name.
+    Parent(Task),
+    /// Opening what has the new name.
+    Target(Task),
+    /// Closing one of these; then what is said.
+    Closing(Task, Next),
+    /// The change itself.
+    Changing(Task),
+}
+
+/// What comes after a look at the directory or the target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Next {
+    Target,
+    Change,
+    Refuse(NtStatus),
+}
+
+/// The request, whichever of its four forms it has.
+struct Asked {
+    kind: Kind,
+    name: String,
+    root_directory: u64,
+    replace: bool,
+    ignore_read_only: bool,
+}
+
+fn read(class: FileInfoClass, input: &[u8]) -> Result<Asked, Refusal> {
+    // Removing an open target is not announced in the volume's attributes.
+    const POSIX: Refusal = Refusal(NtStatus::NOT_SUPPORTED);
+    Ok(match class {
+        FileInfoClass::RenameEx => {
+            let i = FileRenameInformationEx::parse(input).map_err(malformed)?;
+            if i.flags.contains(RenameFlags::POSIX_SEMANTICS) {
+                return Err(POSIX);
+            }
+            Asked {
+                kind: Kind::Rename,
+                name: i.file_name,
+                root_directory: i.root_directory,
+                replace: i.flags.contains(RenameFlags::REPLACE_IF_EXISTS),
+                ignore_read_only: i.flags.contains(RenameFlags::IGNORE_READONLY_ATTRIBUTE),
+            }
+        }
+        FileInfoClass::Link => {
+            let i = FileLinkInformation::parse(input).map_err(malformed)?;
+            Asked {
+                kind: Kind::Link,
+                name: i.file_name,
+                root_directory: i.root_directory,
+                replace: i.replace_if_exists,
+                ignore_read_only: false,
+            }
+        }
+        FileInfoClass::LinkEx => {
+            let i = FileLinkInformationEx::parse(input).map_err(malformed)?;
+            if i.flags.contains(LinkFlags::POSIX_SEMANTICS) {
+                return Err(POSIX);
+            }
+            Asked {
+                kind: Kind::Link,
+                name: i.file_name,
+                root_directory: i.root_directory,
+                replace: i.flags.contains(LinkFlags::REPLACE_IF_EXISTS),
+                ignore_read_only: i.flags.contains(LinkFlags::IGNORE_READONLY_ATTRIBUTE),
+            }
+        }
+        _ => {
+            let i = FileRenameInformation::parse(input).map_err(malformed)?;
+            Asked {
+                kind: Kind::Rename,
+                name: i.file_name,
+                root_directory: i.root_directory,
+                replace: i.replace_if_exists,
+                ignore_read_only: false,
+            }
+        }
+    })
+}
+
+pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdResult {
+    let asked = read(class, input)?;
+    // [MS-FSCC] 2.4.41.2: names count from the root of the share.
+    if asked.root_directory != 0 {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    let (_, tree) = cx.tree()?;
+    let share = tree.disk().ok_or(WRONG_REPLY)?;
+    let (max_name, can, tree_access) = (share.max_name, share.capabilities, tree.access);
+    match asked.kind {
+        Kind::Rename => needs(cx, AccessMask::DELETE)?,
+        Kind::Link if !can.contains(Capabilities::HARD_LINKS) => {
+            return Err(Refusal(NtStatus::NOT_SUPPORTED));
+        }
+        // The open needs no right for this, but the share has to be one that can be written.
+        Kind::Link if !tree_access.contains(AccessMask::FILE_WRITE_DATA) => {
+            return Err(Refusal(NtStatus::ACCESS_DENIED));
+        }
+        Kind::Link => {}
+    }
+    let from = cx.file_open()?.at.clone();
+    let to = new_name(&from, &asked.name, max_name)?;
+    let task = Task {
+        kind: asked.kind,
+        to,
+        replace: asked.replace,
+        ignore_read_only: asked.ignore_read_only,
+        delete_child: false,
+        replaces: false,
+    };
+    if let Some(status) = refusal(cx, &task)? {
+        return Err(Refusal(status));
+    }
+    if task.to == from && task.kind == Kind::Rename {
+        return Ok(done());
+    }
+    if task.to.stream.is_some() {
+        return apply(cx, task);
+    }
+    let parent = task.to.path.parent().ok_or(WRONG_REPLY)?;
+    look_at(cx, parent)?;
+    waits(super::State::Rename(State::Parent(task)))
+}
+
+/// Where the new name is. One that begins with a colon names a stream of the same file.
+fn new_name(from: &Location, text: &str, max_name: u32) -> Result<Location, NtStatus> {
+    if text.is_empty() {
+        return Err(NtStatus::OBJECT_NAME_INVALID);
+    }
+    let name = Name::parse(text, max_name)?;
+    if text.starts_with(':') {
+        // The unnamed stream cannot be given up for a named one, nor take the place of one: files
+        // of POSIX systems always have it.
+        if from.stream.is_none() || name.at.stream.is_none() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        return Ok(Location {
+            path: from.path.clone(),
+            stream: name.at.stream,
+        });
+    }
+    if from.stream.is_some() {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    if name.data || name.directory || name.at.path.is_root() {
+        return Err(NtStatus::OBJECT_NAME_INVALID);
+    }
+    Ok(name.at)
+}
+
+/// What can be said without asking the backend.
+fn refusal(cx: &Cx<'_>, task: &Task) -> Result<Option<NtStatus>, Refusal> {
+    let (id, _) = cx.open()?;
+    let file = cx.file_open()?;
+    let going = cx.core.rows_of(file.node).iter().any(|r| {
+        cx.core.files.get(*r).is_some_and(|row| {
+            row.delete_pending.is_some() && (*r == file.file || row.key.stream.is_none())
+        })
+    });
+    Ok(match task.kind {
+        _ if going => Some(NtStatus::ACCESS_DENIED),
+        Kind::Link if file.directory => Some(NtStatus::FILE_IS_A_DIRECTORY),
+        Kind::Link if file.at.stream.is_some() => Some(NtStatus::INVALID_PARAMETER),
+        Kind::Link => None,
+        Kind::Rename if file.at.path.is_root() => Some(NtStatus::ACCESS_DENIED),
+        Kind::Rename
+            if file.directory
+                && task
+                    .to
+                    .path
+                    .beneath(&file.at.path)
+                    .is_some_and(|rest| !rest.is_empty()) =>
+        {
+            Some(NtStatus::INVALID_PARAMETER)
+        }
+        Kind::Rename if file.directory && rename::in_use_beneath(cx.core, file) => {
+            Some(NtStatus::ACCESS_DENIED)
+        }
+        Kind::Rename if rename::held_by_others(cx.core, id, file.file) => {
+            Some(NtStatus::SHARING_VIOLATION)
+        }
+        Kind::Rename => None,
+    })
+}
+
+/// Opens something only to look at it.
+fn look_at(cx: &mut Cx<'_>, path: SharePath) -> Result<(), Refusal> {
+    cx.ask_vfs(VfsOp::Open {
+        at: path.into(),
+        how: OpenHow {
+            data: DataAccess::None,
+            open_reparse: true,
+        },
+    })
+}
+
+pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    match state {
+        State::Parent(mut task) => match wake.vfs()? {
+            VfsReply::Opened(parent) => {
+                let next = judge_parent(cx, &mut task, &parent)?;
+                close(cx, parent.handle, task, next)
+            }
+            VfsReply::Missing(_) => Err(Refusal(NtStatus::OBJECT_PATH_NOT_FOUND)),
+            _ => Err(WRONG_REPLY),
+        },
+        State::Target(mut task) => match wake.vfs()? {
+            VfsReply::Opened(target) => {
+                let next = judge_target(cx, &mut task, &target)?;
+                close(cx, target.handle, task, next)
+            }
+            VfsReply::Missing(_) => apply(cx, task),
+            _ => Err(WRONG_REPLY),
+        },
+        State::Closing(task, next) => {
+            // What was only looked at has nothing to lose.
+            drop(wake);
+            match next {
+                Next::Refuse(status) => Err(Refusal(status)),
+                Next::Change => apply(cx, task),
+                Next::Target => {
+                    look_at(cx, task.to.path.clone())?;
+                    waits(super::State::Rename(State::Target(task)))
+                }
+            }
+        }
+        State::Changing(task) => {
+            expect_done(wake)?;
+            finish(cx, task)
+        }
+    }
+}
+
+fn close(cx: &mut Cx<'_>, handle: VfsHandle, task: Task, next: Next) -> CmdResult {
+    cx.ask_vfs(VfsOp::Close { handle })?;
+    waits(super::State::Rename(State::Closing(task, next)))
+}
+
+/// The directory of the new name: entries may be added to it, and nobody holds it in a way that
+/// forbids that its entries change.
+fn judge_parent(cx: &Cx<'_>, task: &mut Task, parent: &Opened) -> Result<Next, Refusal> {
+    let (id, _) = cx.open()?;
+    let file = cx.file_open()?;
+    if !parent.info.is_directory() {
+        return Ok(Next::Refuse(NtStatus::OBJECT_PATH_NOT_FOUND));
+    }
+    let allowed = maximal(&parent.security, &file.by);
+    let add = if file.directory {
+        AccessMask::FILE_ADD_SUBDIRECTORY
+    } else {
+        AccessMask::FILE_ADD_FILE
+    };
+    if !allowed.contains(add) {
+        return Ok(Next::Refuse(NtStatus::ACCESS_DENIED));
+    }
+    if rename::directory_held(cx.core, id, parent.info.node) {
+        return Ok(Next::Refuse(NtStatus::SHARING_VIOLATION));
+    }
+    task.delete_child = allowed.contains(AccessMask::FILE_DELETE_CHILD);
+    // The directory's name as stored, not as the client wrote it.
+    if let Some(path) = parent.at.path.join(task.to.path.file_name()) {
+        task.to.path = path;
+    }
+    Ok(Next::Target)
+}
+
+/// What has the new name already.
+fn judge_target(cx: &Cx<'_>, task: &mut Task, target: &Opened) -> Result<Next, Refusal> {
+    let file = cx.file_open()?;
+    let info = &target.info;
+    if info.node == file.node && task.kind == Kind::Rename {
+        // The same file: a change of case, or another of its links.
+        task.replaces = !same_name(task.to.path.as_str(), file.at.path.as_str());
+        if task.replaces && !task.replace {
+            return Ok(Next::Refuse(NtStatus::OBJECT_NAME_COLLISION));
+        }
+        return Ok(Next::Change);
+    }
+    if !task.replace {
+        return Ok(Next::Refuse(NtStatus::OBJECT_NAME_COLLISION));
+    }
+    let read_only = info.attributes.contains(FileAttributes::READONLY) && !task.ignore_read_only;
+    let deletable =
+        task.delete_child || maximal(&target.security, &file.by).contains(AccessMask::DELETE);
+    let open = cx.core.rows_of(info.node).iter().any(|r| {
+        cx.core
+            .files
+            .get(*r)
+            .is_some_and(|row| !row.opens.is_empty() || row.removing)
+    });
+    if info.is_directory() || read_only || !deletable || open {
+        return Ok(Next::Refuse(NtStatus::ACCESS_DENIED));
+    }
+    task.replaces = true;
+    Ok(Next::Change)
+}
+
+/// The change itself.
+fn apply(cx: &mut Cx<'_>, task: Task) -> CmdResult {
+    // Others were at work while the backend was asked.
+    if let Some(status) = refusal(cx, &task)? {
+        return Err(Refusal(status));
+    }
+    let file = cx.file_open()?;
+    let handle = file.handle;
+    let op = match task.kind {
+        Kind::Rename => VfsOp::Rename {
+            handle,
+            from: file.at.clone(),
+            to: task.to.clone(),
+            replace: task.replace,
+        },
+        Kind::Link => VfsOp::Link {
+            handle,
+            to: task.to.path.clone(),
+            replace: task.replace,
+        },
+    };
+    cx.ask_vfs(op)?;
+    waits(super::State::Rename(State::Changing(task)))
+}
+
+fn finish(cx: &mut Cx<'_>, task: Task) -> CmdResult {
+    let (id, _) = cx.open()?;
+    if task.replaces {
+        rename::replaced(cx.core, cx.now, id, &task.to);
+    }
+    match task.kind {
+        Kind::Rename => rename::renamed(cx.core, cx.now, id, &task.to),
+        Kind::Link => rename::linked(cx.core, cx.now, id, &task.to),
+    }
+    Ok(done())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(path: &str, stream: Option<&str>) -> Location {
+        Location {
+            path: SharePath::new(path).unwrap(),
+            stream: stream.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn new_names() {
+        let file = at("d\\f", None);
+        let stream = at("d\\f", Some("s"));
+        assert_eq!(new_name(&file, "e\\g", 255), Ok(at("e\\g", None)));
+        assert_eq!(new_name(&stream, ":t", 255), Ok(at("d\\f", Some("t"))));
+        assert_eq!(
+            new_name(&stream, ":t:$DATA", 255),
+            Ok(at("d\\f", Some("t")))
+        );
+        for (from, text, status) in [
+            (&file, "", NtStatus::OBJECT_NAME_INVALID),
+            (&file, "\\g", NtStatus::INVALID_PARAMETER),
+            (&file, "g\\", NtStatus::OBJECT_NAME_INVALID),
+            (&file, "g:s", NtStatus::OBJECT_NAME_INVALID),
+            (&file, "a*", NtStatus::OBJECT_NAME_INVALID),
+            (&file, "..\\g", NtStatus::OBJECT_PATH_SYNTAX_BAD),
+            (&file, ":t", NtStatus::INVALID_PARAMETER),
+            (&stream, "g", NtStatus::INVALID_PARAMETER),
+            (&stream, "::$DATA", NtStatus::INVALID_PARAMETER),
+        ] {
+            assert_eq!(new_name(from, text, 255), Err(status), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn four_forms() {
+        use smb_proto::wire::Writer;
+        let mut w = Writer::new();
+        FileRenameInformationEx {
+            flags: RenameFlags::REPLACE_IF_EXISTS | RenameFlags::IGNORE_READONLY_ATTRIBUTE,
+            root_directory: 0,
+            file_name: "x".to_owned(),
+        }
+        .encode(&mut w);
+        let bytes = w.into_inner();
+        let asked = read(FileInfoClass::RenameEx, &bytes).unwrap();
+        assert!(asked.replace && asked.ignore_read_only && asked.kind == Kind::Rename);
+        // The same bytes as the plain form: a BOOLEAN and padding.
+        let asked = read(FileInfoClass::Link, &bytes).unwrap();
+        assert!(asked.replace && !asked.ignore_read_only && asked.kind == Kind::Link);
+        let refused = read(FileInfoClass::Rename, &bytes[..21]).map(|_| ());
+        assert!(refused.is_err());
+    }
+}
