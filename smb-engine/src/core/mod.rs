@@ -23,7 +23,7 @@ mod timer;
 mod tree;
 mod watch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use chain::{Chain, LastFile, Related};

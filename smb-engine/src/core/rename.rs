@@ -6,18 +6,12 @@ use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::ShareAccess;
 
+use super::share_mode::SHARED;
 use super::{Core, File, FileOpen, Open, notify};
 use crate::names::same_name;
 use crate::table::Id;
 use crate::time::Now;
 use crate::vfs::{Location, NodeId, SharePath};
-
-/// Accesses that take part in sharing; an open without them only looks at metadata.
-const SHARED: AccessMask = AccessMask::FILE_READ_DATA
-    .union(AccessMask::FILE_WRITE_DATA)
-    .union(AccessMask::FILE_APPEND_DATA)
-    .union(AccessMask::FILE_EXECUTE)
-    .union(AccessMask::DELETE);
 
 /// Whether an open other than `id` of the same row does not share deletion, which includes a change
 /// of the name.

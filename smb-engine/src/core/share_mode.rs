@@ -5,7 +5,7 @@ use smb_proto::msg::create::ShareAccess;
 
 /// Accesses that take part in sharing. An open without any of them only looks at metadata and
 /// conflicts with nothing.
-const SHARED: AccessMask = AccessMask::FILE_READ_DATA
+pub(crate) const SHARED: AccessMask = AccessMask::FILE_READ_DATA
     .union(AccessMask::FILE_EXECUTE)
     .union(AccessMask::FILE_WRITE_DATA)
     .union(AccessMask::FILE_APPEND_DATA)

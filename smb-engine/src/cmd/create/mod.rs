@@ -26,9 +26,10 @@ use smb_proto::msg::{self, error};
 
 use self::commit::Reserved;
 use self::ctx::Contexts;
-use self::resolve::{Fields, Name};
+use self::resolve::Fields;
 use super::{CmdResult, Cx, Outcome, Phase, Step, WRONG_REPLY};
 use crate::config::BackendId;
+use crate::core::name::Name;
 use crate::core::{Conn, Core, TreeShare, Wake};
 use crate::dispatch;
 use crate::event::Event;
