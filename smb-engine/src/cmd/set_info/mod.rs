@@ -213,9 +213,8 @@ fn expect_done(wake: Wake) -> Result<(), Refusal> {
 }
 
 fn tell(cx: &mut Cx<'_>, filter: CompletionFilter) -> Result<(), Refusal> {
-    let file = cx.file_open()?;
-    let (backend, at) = (file.backend, file.at.clone());
-    notify::modified(cx.core, cx.now, backend, &at, filter);
+    let (id, _) = cx.open()?;
+    notify::changed(cx.core, cx.now, id, filter);
     Ok(())
 }
 
