@@ -49,12 +49,12 @@ def algorithms(connections: list[Seen]) -> str:
 
 
 def main(request: dict) -> dict:
-    """`request`: client, cell, port, work, shares (name to directory), large."""
+    """`request`: client, cell, port, work, shares (name to directory), sizes."""
     kind, cell, work = adapter(request["client"]), Cell.parse(request["cell"]), Path(request["work"])
     shares = {name: Path(path) for name, path in request["shares"].items()}
     with Tap(request["port"]) as tap:
         target = Target(tap.port, USER, cell, work)
-        results = Scenario(request["client"], kind, target, shares, request["large"]).run()
+        results = Scenario(request["client"], kind, target, shares, request["sizes"]).run()
         connections = tap.result()
     results.append(Result("negotiated as asked", negotiated(cell, connections)))
     return {"results": [asdict(result) for result in results], "negotiated": algorithms(connections)}

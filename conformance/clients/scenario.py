@@ -24,11 +24,11 @@ class Result:
 class Scenario:
     """Runs the steps against one adapter and looks at the share's directory from the inside."""
 
-    def __init__(self, name: str, kind: type[BaseAdapter], target: Target, shares: dict[str, Path], large: bool) -> None:
+    def __init__(self, name: str, kind: type[BaseAdapter], target: Target, shares: dict[str, Path], sizes: list[int]) -> None:
         self.kind = kind
         self.target = target
         self.client = kind(target)
-        self.large = large
+        self.sizes = sizes
         self.base = f"{name}-{target.cell.id.replace('/', '-')}"
         self.inside = shares[SHARE] / self.base
         self.results: list[Result] = []
@@ -39,8 +39,7 @@ class Scenario:
             ("mkdir", self.mkdir),
             *([("list shares", self.list_shares)] if self.kind.lists_shares else []),
             ("list 5000", self.list_many),
-            *((f"put and get {size} B", lambda size=size: self.transfer(size)) for size in payload.SIZES),
-            *([("put and get 1 GiB", lambda: self.transfer(payload.GIB))] if self.large else []),
+            *((f"put and get {size} B", lambda size=size: self.transfer(size)) for size in self.sizes),
             ("rename", self.rename),
             ("rename onto existing", self.rename_onto),
             ("delete", self.delete),

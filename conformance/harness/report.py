@@ -38,7 +38,9 @@ class Report:
     def close(self) -> int:
         """Prints the failures again and the closing line; the exit status of the suite."""
         print(f"\n{self.suite}: {time.monotonic() - self.started:.0f} s")
-        for failure in self.failures:
-            print(f"  failed: {failure}")
+        for failure in self.failures[:40]:
+            print(f"  failed: {failure[:200]}")
+        if len(self.failures) > 40:
+            print(f"  and {len(self.failures) - 40} more above")
         print(f"{self.passed} passed, {len(self.failures)} failed, 0 skipped", flush=True)
         return 1 if self.failures or not self.passed else 0

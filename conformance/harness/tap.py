@@ -159,13 +159,17 @@ def _serve(listener: socket.socket, target: tuple[str, int], pipe) -> None:
 
 
 class Tap:
-    """Relays `port` of this machine to a server's; `with Tap(port) as tap`, then `tap.result()`."""
+    """Relays `port` of this machine to a server's; `with Tap(port) as tap`, then `tap.result()`.
 
-    def __init__(self, server_port: int) -> None:
+    `at` is for clients that cannot be told a port: an address of the loopback network, and port 445.
+    """
+
+    def __init__(self, server_port: int, at: tuple[str, int] = (HOST, 0)) -> None:
         self._target = (HOST, server_port)
+        self._at = at
 
     def __enter__(self) -> "Tap":
-        listener = socket.create_server((HOST, 0), backlog=64)
+        listener = socket.create_server(self._at, backlog=64)
         self.port = listener.getsockname()[1]
         self._pipe, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("fork")
