@@ -49,12 +49,12 @@ def algorithms(connections: list[Seen]) -> str:
 
 
 def main(request: dict) -> dict:
-    """`request`: client, cell, port, work, shares (name to directory), sizes."""
+    """`request`: client, cell, port, at (where the client shall connect), work, shares (name to directory), sizes, extra (steps that only this client does)."""
     kind, cell, work = adapter(request["client"]), Cell.parse(request["cell"]), Path(request["work"])
     shares = {name: Path(path) for name, path in request["shares"].items()}
-    with Tap(request["port"]) as tap:
-        target = Target(tap.port, USER, cell, work)
-        results = Scenario(request["client"], kind, target, shares, request["sizes"]).run()
+    with Tap(request["port"], tuple(request["at"])) as tap:
+        target = Target(tap.port, USER, cell, work, request["at"][0])
+        results = Scenario(request["client"], kind, target, shares, request["sizes"]).run(request["extra"])
         connections = tap.result()
     results.append(Result("negotiated as asked", negotiated(cell, connections)))
     return {"results": [asdict(result) for result in results], "negotiated": algorithms(connections)}

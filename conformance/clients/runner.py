@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import paths, payload, proc
 from harness.farm import Farm
 from harness.report import Report
-from harness.server import Share
+from harness.server import HOST, Share
 from harness.work import owned_directory, plain_shares
 
 from .adapters import MODULES, adapter
@@ -41,22 +43,43 @@ def shares_with_names(work: Path) -> list[Share]:
     return [*plain_shares(work, ("t1",)), Share(MANY_SHARE, many)]
 
 
-def run_cell(job: tuple, farm: Farm, shares: list[Share], work: Path, sizes: tuple[int, ...], report: Report) -> None:
-    """Runs one cell; the gigabyte of `sizes` only in the client's cell for it."""
+@dataclass(frozen=True)
+class Run:
+    """What the cells of one run have in common."""
+
+    farm: Farm
+    shares: list[Share]
+    work: Path
+    report: Report
+    # Sizes of files to send and fetch; the gigabyte only in a client's cell for it.
+    sizes: tuple[int, ...]
+    # Whether clients also do what only they can.
+    extra: bool = True
+    # Clients connect to port 445 of an address of their own in this network; empty: to any port of 127.0.0.1.
+    network: str = ""
+
+    def at(self, number: int) -> tuple[str, int]:
+        return (f"{self.network}.{number}", 445) if self.network else (HOST, 0)
+
+
+def run_cell(run: Run, number: int, job: tuple) -> None:
+    """Runs one cell and reports it. `number` tells the cells of a run apart."""
     client, kind, cell = job
+    report = run.report
     name = f"{client} {cell.id}"
     started = time.monotonic()
-    if cell != kind.large_cell:
-        sizes = tuple(size for size in sizes if size < payload.GIB)
-    own = work / f"{client}-{cell.id.replace('/', '-')}"
+    sizes = [size for size in run.sizes if size < payload.GIB or cell == kind.large_cell]
+    own = run.work / f"{client}-{cell.id.replace('/', '-')}"
     own.mkdir()
     request = {
         "client": client,
         "cell": cell.id,
-        "port": farm.get(kind.policy(cell)).port,
+        "port": run.farm.get(kind.policy(cell)).port,
+        "at": run.at(number),
         "work": str(own),
-        "shares": {share.name: str(share.path) for share in shares},
+        "shares": {share.name: str(share.path) for share in run.shares},
         "sizes": sizes,
+        "extra": run.extra,
     }
     command = [sys.executable, "-m", "clients.cell", json.dumps(request)]
     try:
@@ -78,3 +101,11 @@ def run_cell(job: tuple, farm: Farm, shares: list[Share], work: Path, sizes: tup
     )
     for result in bad:
         report.fail(f"{name}: {result['step']}: {result['problem']}")
+
+
+def run_cells(run: Run, jobs: list[tuple], workers: int) -> None:
+    """Runs all cells, `workers` at a time."""
+    with ThreadPoolExecutor(workers) as pool:
+        cells = [pool.submit(run_cell, run, number, job) for number, job in enumerate(jobs, 1)]
+    for cell in cells:
+        cell.result()

@@ -34,7 +34,7 @@ class Scenario:
         self.results: list[Result] = []
         self.work = target.work
 
-    def run(self) -> list[Result]:
+    def run(self, extra: bool) -> list[Result]:
         steps: list[tuple[str, Callable[[], None]]] = [
             ("mkdir", self.mkdir),
             *([("list shares", self.list_shares)] if self.kind.lists_shares else []),
@@ -50,7 +50,7 @@ class Scenario:
             ("unknown user", lambda: self.logon_refused(User("nobody-here", "Secret-001"))),
             ("disabled guest", self.guest_refused),
         ]
-        steps += self.client.extra_steps(self)
+        steps += self.client.extra_steps(self) if extra else []
         try:
             for name, step in steps:
                 self.step(name, step)
