@@ -16,6 +16,8 @@ mod missing;
 mod pipe;
 mod reply;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
