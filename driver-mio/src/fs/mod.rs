@@ -21,10 +21,12 @@ mod handle;
 mod identity;
 mod meta;
 mod names;
+mod ntacl;
 
 mod open;
 mod options;
 mod path;
+mod posix_acl;
 mod ranges;
 mod read;
 mod rename;
@@ -92,7 +94,6 @@ pub struct LocalFs {
     locks: [Mutex<()>; LOCKS],
     xattrs: bool,
     /// The attribute that holds security descriptors.
-    #[allow(dead_code, reason = "read when descriptors are stored")]
     ntacl: &'static str,
     mount: u64,
     volume: volume::Constants,
@@ -165,7 +166,10 @@ impl LocalFs {
             | Capabilities::CASE_PRESERVING
             | volume.capabilities();
         if xattrs {
-            capabilities |= Capabilities::STREAMS | Capabilities::EAS | Capabilities::REPARSE;
+            capabilities |= Capabilities::STREAMS
+                | Capabilities::EAS
+                | Capabilities::SECURITY
+                | Capabilities::REPARSE;
         }
         Ok(Self {
             tree: path::Tree::new(root, &options, volume.local()),
