@@ -146,9 +146,11 @@ impl Bench {
         });
         s.channels
             .insert(conn, crate::core::Channel { signing: None });
-        let session = core.sessions.insert(s);
-        let wire = SessionId(session.to_u64());
-        core.sessions.get_mut(session).unwrap().wire = wire;
+        let wire = core.add_session(|wire| {
+            s.wire = wire;
+            s
+        });
+        let session = core.session_by_wire(wire).unwrap().0;
         core.conns
             .get_mut(conn)
             .unwrap()
