@@ -19,16 +19,20 @@ impl Name {
     /// Takes a name relative to the share apart ([MS-FSCC] 2.1.5, [MS-SMB2] 3.3.5.9).
     /// `max_component` is the longest component in UTF-16 units.
     ///
+    /// A slash separates components too: it can be part of no name, and clients that were written
+    /// against Samba, which takes it so, send it.
+    ///
     /// SMB2_FLAGS_DFS_OPERATIONS changes nothing: no share here is in a DFS namespace, for which
     /// 3.3.5.9 has the name taken as it is.
     pub(crate) fn parse(text: &str, max_component: u32) -> Result<Self, NtStatus> {
         const BAD: NtStatus = NtStatus::OBJECT_NAME_INVALID;
+        let text = text.replace('/', "\\");
         if text.starts_with('\\') {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         let (text, trailing) = match text.strip_suffix('\\') {
             Some(rest) => (rest, true),
-            None => (text, false),
+            None => (text.as_str(), false),
         };
         if text.is_empty() {
             return Ok(Self {
@@ -148,6 +152,7 @@ mod tests {
                 false,
             ),
             ("é\u{1f600}", "é\u{1f600}", None, false, false),
+            ("a/b\\c/", "a\\b\\c", None, false, true),
             ("a.", "a.", None, false, false),
             ("...", "...", None, false, false),
         ] {
@@ -175,7 +180,8 @@ mod tests {
             ("a\\\\", NtStatus::OBJECT_NAME_INVALID),
             ("a*", NtStatus::OBJECT_NAME_INVALID),
             ("a?\\b", NtStatus::OBJECT_NAME_INVALID),
-            ("a/b", NtStatus::OBJECT_NAME_INVALID),
+            ("/a", NtStatus::INVALID_PARAMETER),
+            ("a/../b", NtStatus::OBJECT_PATH_SYNTAX_BAD),
             ("a\u{1}", NtStatus::OBJECT_NAME_INVALID),
             ("a\0", NtStatus::OBJECT_NAME_INVALID),
             ("a:s\\b", NtStatus::OBJECT_NAME_INVALID),
