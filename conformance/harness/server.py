@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import paths, proc
 
+# Ports of servers are chosen below 32768: above, connections of clients may already hold them.
 HOST = "127.0.0.1"
 
 

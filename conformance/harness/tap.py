@@ -7,12 +7,11 @@ own, so that Python clients keep their speed.
 
 import multiprocessing
 import os
-import select
 import signal
 import socket
 import struct
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .server import HOST
 
@@ -27,7 +26,7 @@ ENCRYPTION_CONTEXT, SIGNING_CONTEXT = 2, 8
 
 @dataclass
 class Seen:
-    """What one connection did. Counts are of frames from either side."""
+    """What one connection did, or one direction of it."""
 
     dialect: str = ""
     cipher: str = ""
@@ -37,6 +36,15 @@ class Seen:
     clear: int = 0
     # Those of them that carry a signature.
     signed: int = 0
+
+    def joined(self, other: "Seen") -> "Seen":
+        """With the counts of the other direction."""
+        return replace(
+            self,
+            encrypted=self.encrypted + other.encrypted,
+            clear=self.clear + other.clear,
+            signed=self.signed + other.signed,
+        )
 
     @property
     def worked(self) -> bool:
@@ -113,39 +121,44 @@ class _Frames:
                 self.head.clear()
 
 
-def _relay(client: socket.socket, target: tuple[str, int], seen: Seen) -> None:
-    server = socket.create_connection(target)
-    peers = {client: (server, _Frames(seen)), server: (client, _Frames(seen))}
-    for end in peers:
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    buffer = bytearray(1 << 20)
-    view = memoryview(buffer)
+def _pump(source: socket.socket, sink: socket.socket, seen: Seen) -> None:
+    """Carries one direction until it ends, which ends the other too."""
+    frames = _Frames(seen)
+    buffer = memoryview(bytearray(1 << 20))
     try:
-        while True:
-            for end in select.select(list(peers), [], [])[0]:
-                count = end.recv_into(buffer)
-                if not count:
-                    return
-                other, frames = peers[end]
-                frames.feed(view[:count])
-                other.sendall(view[:count])
+        while count := source.recv_into(buffer):
+            frames.feed(buffer[:count])
+            sink.sendall(buffer[:count])
     except OSError:
-        return  # a reset by either side ends both
-    finally:
-        for end in peers:
-            end.close()
+        pass  # a reset by either side ends both
+    for end in (source, sink):
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # gone already
+
+
+def _relay(client: socket.socket, target: tuple[str, int], asked: Seen, answered: Seen) -> None:
+    # a thread for each direction: one that waits for its peer to read must not keep the other from reading
+    with client, socket.create_connection(target) as server:
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        other = threading.Thread(target=_pump, args=(server, client, answered), daemon=True)
+        other.start()
+        _pump(client, server, asked)
+        other.join()
 
 
 def _serve(listener: socket.socket, target: tuple[str, int], pipe) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    connections: list[Seen] = []
+    connections: list[tuple[Seen, Seen]] = []
     threads: list[threading.Thread] = []
 
     def accept() -> None:
         while True:
             client, _ = listener.accept()
-            connections.append(Seen())
-            thread = threading.Thread(target=_relay, args=(client, target, connections[-1]), daemon=True)
+            connections.append((Seen(), Seen()))
+            thread = threading.Thread(target=_relay, args=(client, target, *connections[-1]), daemon=True)
             thread.start()
             threads.append(thread)
 
@@ -153,7 +166,7 @@ def _serve(listener: socket.socket, target: tuple[str, int], pipe) -> None:
     pipe.recv()  # until the owner wants the result
     for thread in list(threads):
         thread.join(2)  # what the client sent last may still be on its way
-    pipe.send(connections)
+    pipe.send([answered.joined(asked) for asked, answered in connections])
     pipe.close()
     os._exit(0)
 

@@ -11,6 +11,7 @@ class PipeTransport(DCERPCTransport):
     def __init__(self, pipe, host: str) -> None:
         super().__init__(host, 0)
         self._pipe = pipe
+        self._unread = b""
 
     def connect(self) -> int:
         return 1
@@ -19,7 +20,12 @@ class PipeTransport(DCERPCTransport):
         self._pipe.write(data)
 
     def recv(self, forceRecv=0, count=0) -> bytes:
-        return self._pipe.read(count or 65536)
+        # whole messages: smbprotocol cannot make sense of the warning that a message goes on
+        if not self._unread:
+            self._unread = self._pipe.read(65536)
+        taken = self._unread[: count or None]
+        self._unread = self._unread[len(taken) :]
+        return taken
 
 
 def share_names(pipe, host: str) -> list[str]:
