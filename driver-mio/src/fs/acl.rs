@@ -269,7 +269,12 @@ impl LocalFs {
                 new.control.set(flag, set);
             }
         }
-        acting.as_server(|| self.store(open, &new))?;
+        acting.as_server(|| {
+            if self.own.is_root() {
+                self.change_owner(open, new.owner, new.group)?;
+            }
+            self.store(open, &new)
+        })?;
         Ok(VfsReply::Done)
     }
 
@@ -283,18 +288,27 @@ impl LocalFs {
         if !self.xattrs {
             return Err(VfsError::NotSupported);
         }
-        acting.as_server(|| self.store(open, descriptor))
+        let mut descriptor = descriptor.clone();
+        acting.as_server(|| {
+            if self.options.inherit_owner {
+                let stat = stat_fd(open.node.fd()).map_err(os)?;
+                descriptor.owner = Some(self.options.sids.sid(HostId::User(stat.stx_uid)));
+            } else if self.own.is_root() {
+                // The group is that of the user or, by its set-group-id bit, of the directory.
+                self.change_owner(open, descriptor.owner, None)?;
+            }
+            self.store(open, &descriptor)
+        })
     }
 
     fn store(&self, open: &Open, descriptor: &SecurityDescriptor) -> Result<(), VfsError> {
         if !matches!(open.kind, FileType::RegularFile | FileType::Directory) {
             return Err(VfsError::NotSupported);
         }
-        if self.own.is_root() {
-            self.change_owner(open, descriptor)?;
-            if let AclSlot::Acl(acl) = &descriptor.dacl {
-                self.change_permissions(open, descriptor, acl)?;
-            }
+        if self.own.is_root()
+            && let AclSlot::Acl(acl) = &descriptor.dacl
+        {
+            self.change_permissions(open, descriptor, acl)?;
         }
         let holder = open.node.holder();
         let stat = stat_fd(open.node.fd()).map_err(os)?;
@@ -310,15 +324,20 @@ impl LocalFs {
             })
     }
 
-    /// Makes owner and group those of the descriptor, where the host knows them.
-    fn change_owner(&self, open: &Open, descriptor: &SecurityDescriptor) -> Result<(), VfsError> {
+    /// Makes owner and group those of a descriptor, where the host knows them.
+    fn change_owner(
+        &self,
+        open: &Open,
+        owner: Option<Sid>,
+        group: Option<Sid>,
+    ) -> Result<(), VfsError> {
         let stat = stat_fd(open.node.fd()).map_err(os)?;
         let id = |sid: Option<Sid>| sid.and_then(|sid| self.options.sids.host_id(&sid));
-        let owner = match id(descriptor.owner) {
+        let owner = match id(owner) {
             Some(HostId::User(uid)) if uid != stat.stx_uid && uid != u32::MAX => Some(uid),
             _ => None,
         };
-        let group = match id(descriptor.group) {
+        let group = match id(group) {
             Some(HostId::Group(gid)) if gid != stat.stx_gid && gid != u32::MAX => Some(gid),
             _ => None,
         };
