@@ -392,8 +392,15 @@ impl LocalFs {
         // POSIX looks at the owner's entry alone, Windows at those of all his groups: the wider one
         // is right here, since the server checks the descriptor itself.
         owners.extend(&groups);
+        // The kernel must not refuse the owner what the server has let him do: as in Samba, he can
+        // always read a file, and do everything with a directory.
+        let always = if file_type(stat) == FileType::Directory {
+            7
+        } else {
+            4
+        };
         let mut acl = vec![
-            (Tag::Owner, of(&owners)),
+            (Tag::Owner, of(&owners) | always),
             (Tag::Group, of(&groups)),
             (Tag::Others, of(&[])),
         ];
