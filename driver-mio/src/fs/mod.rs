@@ -12,6 +12,7 @@
 
 mod acl;
 mod cache;
+mod change_time;
 mod create;
 mod dir;
 mod dosattrib;
@@ -89,6 +90,7 @@ pub struct LocalFs {
     options: LocalOptions,
     own: identity::Own,
     handles: handle::Handles,
+    change_times: change_time::ChangeTimes,
     open_streams: streams::OpenStreams,
     /// Locks of files and directories, by a hash of their identity: several share one.
     locks: [Mutex<()>; LOCKS],
@@ -176,6 +178,7 @@ impl LocalFs {
             options,
             own,
             handles: handle::Handles::default(),
+            change_times: change_time::ChangeTimes::default(),
             open_streams: streams::OpenStreams::default(),
             locks: [const { Mutex::new(()) }; LOCKS],
             xattrs,
