@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use driver_sim::client::ops;
 use driver_sim::pair::{Pair, Tree};
+use smb_engine::config::BackendId;
 use smb_engine::vfs::VfsOp;
 use smb_proto::NtStatus;
 use smb_proto::dtyp::AccessMask;
@@ -207,6 +208,34 @@ fn across_tree_connects() {
         copy(&mut pair, second, to, COPY, chunk),
         (OK, Some([1, 0, 100]))
     );
+    pair.finish();
+}
+
+#[test]
+fn across_backends() {
+    // To the engine these are two; that both are one file system in truth makes no difference.
+    let mut pair = Pair::builder()
+        .share("readonly", |s| {
+            s.backend = BackendId(1);
+            s.read_only = false;
+        })
+        .build();
+    pair.fs().write_file("from", &pattern(8192)).unwrap();
+    pair.fs().write_file("to", b"").unwrap();
+    let first = pair.mount();
+    let second = pair
+        .tree(first.end, first.target.session, "readonly")
+        .unwrap();
+    let from = open_as(&mut pair, first, "from", BOTH);
+    let to = open_as(&mut pair, second, "to", BOTH);
+    let k = key(&mut pair, first, from);
+    pair.hold(is_copy);
+    let chunks = input(k, &[(0, 0, 4096), (4096, 4096, 4096)]);
+    assert_eq!(
+        copy(&mut pair, second, to, COPY, chunks),
+        (OK, Some([2, 0, 8192]))
+    );
+    assert_eq!(pair.fs().read_file("to").unwrap(), pattern(8192));
     pair.finish();
 }
 
