@@ -213,13 +213,13 @@ fn directories() {
 #[test]
 fn who_holds_the_file_or_its_directory() {
     use smb_proto::dtyp::AccessMask as A;
-    let (all, no_delete) = (ops::SHARE_ALL, ShareAccess::READ | ShareAccess::WRITE);
+    let (all, no_write) = (ops::SHARE_ALL, ShareAccess::READ | ShareAccess::DELETE);
     let violation = Err(NtStatus::SHARING_VIOLATION);
     for (access, share, expected) in [
         (A::FILE_LIST_DIRECTORY, all, Ok(())),
-        (A::FILE_LIST_DIRECTORY, no_delete, violation),
+        (A::FILE_LIST_DIRECTORY, no_write, violation),
         (A::FILE_LIST_DIRECTORY | A::DELETE, all, violation),
-        (A::FILE_READ_ATTRIBUTES, no_delete, Ok(())),
+        (A::FILE_READ_ATTRIBUTES, no_write, Ok(())),
     ] {
         let (mut pair, tree) = world();
         let file = pair.open(tree, "d\\f").unwrap();
