@@ -4,5 +4,4 @@ pub mod config;
 pub mod fs;
 pub mod runtime;
 pub mod server;
-pub mod storage;
 pub mod users;

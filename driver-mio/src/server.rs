@@ -19,9 +19,7 @@ use smb_engine::vfs::Backend;
 
 use crate::config::listen::{local_addresses, reported};
 use crate::config::{EffectiveConfig, Host, ShareConfig, Storage, UnknownNames, engine_config};
-use crate::fs::LocalFsError;
 use crate::runtime::{self, Running, StartError};
-use crate::storage;
 use crate::users::{Accounts, Machine};
 
 /// How long requests that run may take when the server is told to end.
@@ -60,9 +58,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
-    /// A directory that the kernel does not let us serve safely.
-    #[error(transparent)]
-    Storage(#[from] LocalFsError),
+    /// This build has nothing that reads and writes files.
+    #[error("this build of smb-server cannot serve yet: it has no storage")]
+    NoStorage,
 }
 
 /// Signals that end the server, caught from the moment that this exists: SIGTERM and SIGINT
@@ -126,7 +124,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         .shares
         .iter()
         .filter(|s| s.available)
-        .map(|share| storage::open(share, &config.path_of(share), &machine.domain))
+        .map(|share| open_storage(&config, share))
         .collect::<Result<Vec<_>, _>>()?;
     let host = Host {
         accounts: &accounts,
@@ -156,6 +154,14 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         io_threads: cores,
         file_threads: (2 * cores).max(4),
     })?)
+}
+
+/// The storage of a share.
+fn open_storage(
+    _config: &EffectiveConfig,
+    _share: &ShareConfig,
+) -> Result<Arc<dyn Backend>, ServeError> {
+    Err(ServeError::NoStorage)
 }
 
 impl runtime::Accounts for Accounts {

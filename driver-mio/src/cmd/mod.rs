@@ -107,7 +107,7 @@ impl From<ServeError> for Failure {
                     Self::Usage(message)
                 }
             }
-            ServeError::Start(_) | ServeError::System { .. } | ServeError::Storage(_) => {
+            ServeError::Start(_) | ServeError::System { .. } | ServeError::NoStorage => {
                 Self::Runtime(message)
             }
         }

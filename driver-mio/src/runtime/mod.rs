@@ -39,18 +39,6 @@ pub trait Accounts: Send + Sync {
     fn identities(&self) -> Vec<Identity>;
 }
 
-/// A fixed list of accounts, found by name without regard to case.
-impl Accounts for Vec<Account> {
-    fn account(&self, user: &str, _domain: &str) -> Option<Account> {
-        let is = |a: &&Account| smb_engine::names::same_name(&a.identity.name, user);
-        self.iter().find(is).cloned()
-    }
-
-    fn identities(&self) -> Vec<Identity> {
-        self.iter().map(|a| a.identity.clone()).collect()
-    }
-}
-
 /// Everything that a server needs to run.
 pub struct Setup {
     /// Configuration of the engine; shares name their backends by index.

@@ -38,7 +38,7 @@ use smb_proto::FileTime;
 use smb_proto::crypto::PreauthHash;
 use smb_proto::id::MessageId;
 
-pub use calls::Tree;
+pub use calls::{Answer, Tree};
 pub use setup::{BEGIN, Builder, DOMAIN, share};
 
 use crate::client::{Client, ClientConfig, ClientEvent, ClientFault, Reply};

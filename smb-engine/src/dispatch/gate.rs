@@ -82,7 +82,7 @@ pub(super) fn check(
     if needs.session {
         check_session(core, now, op_id, element, command, sealed)?;
     } else if element.header.flags.contains(HeaderFlags::SIGNED) {
-        sign_if_possible(core, op_id, element);
+        sign_if_possible(core, op_id, element, command)?;
     }
     if needs.tree {
         check_tree(core, op_id, sealed.is_some())?;
@@ -131,21 +131,20 @@ fn take_over_related(
     let Some(op) = core.ops.get_mut(op_id) else {
         return Ok(());
     };
-    if needs.session {
-        match related.session {
-            Some(session) if session != SessionId(0) => op.header.session_id = session,
-            _ => return Err(NtStatus::INVALID_PARAMETER.into()),
-        }
+    // Commands that need neither pass them on to those behind them.
+    match related.session.filter(|s| *s != SessionId(0)) {
+        Some(session) => op.header.session_id = session,
+        None if needs.session => return Err(NtStatus::INVALID_PARAMETER.into()),
+        None => {}
     }
-    if needs.tree {
-        match related.tree {
-            Some(tree) if tree != TreeId(0) => {
-                if let Route::Sync { tree_id, .. } = &mut op.header.route {
-                    *tree_id = tree;
-                }
+    match related.tree.filter(|t| *t != TreeId(0)) {
+        Some(tree) => {
+            if let Route::Sync { tree_id, .. } = &mut op.header.route {
+                *tree_id = tree;
             }
-            _ => return Err(NtStatus::INVALID_PARAMETER.into()),
         }
+        None if needs.tree => return Err(NtStatus::INVALID_PARAMETER.into()),
+        None => {}
     }
     Ok(())
 }
@@ -226,25 +225,33 @@ fn check_session(
     Ok(())
 }
 
-/// A signed ECHO is answered signed if its session is known; nothing depends on it otherwise.
-fn sign_if_possible(core: &mut Core, op_id: Id<Op>, element: &Element) {
-    let Some(op) = core.ops.get(op_id) else {
-        return;
+/// A signed ECHO is answered signed if its session is known, and refused if its signature is wrong
+/// (3.3.5.2.4). SESSION_SETUP and NEGOTIATE look after themselves.
+fn sign_if_possible(
+    core: &mut Core,
+    op_id: Id<Op>,
+    element: &Element,
+    command: Command,
+) -> Result<(), Stop> {
+    let wrong = match element.signature {
+        Signature::Good(_) => false,
+        Signature::Bad => true,
+        Signature::NoKey | Signature::Absent => return Ok(()),
     };
-    if !matches!(element.signature, Signature::Good(_)) {
-        return;
-    }
-    let key = op.conn.and_then(|conn| {
-        let id = core
-            .conns
-            .get(conn)?
-            .sessions
-            .get(&element.header.session_id)?;
+    let key = core.ops.get(op_id).and_then(|op| {
+        let conn = op.conn?;
+        // That of the element before, if this one is related to it.
+        let session = op.header.session_id;
+        let id = core.conns.get(conn)?.sessions.get(&session)?;
         core.sessions.get(*id)?.signing_key(conn)
     });
     if let Some(op) = core.ops.get_mut(op_id) {
         op.sign = key;
     }
+    if wrong && command == Command::Echo {
+        return Err(NtStatus::ACCESS_DENIED.into());
+    }
+    Ok(())
 }
 
 /// 3.3.5.2.11

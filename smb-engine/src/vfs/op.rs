@@ -356,16 +356,9 @@ pub struct Reparse {
 
 /// READ data with room in front, so that headers can be written before it and the whole sealed in
 /// place without moving the data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Payload {
     buf: BytesMut,
-}
-
-impl Default for Payload {
-    /// No data, with the room in front all the same.
-    fn default() -> Self {
-        Self::zeroed(0)
-    }
 }
 
 impl Payload {

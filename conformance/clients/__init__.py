@@ -1,1 +1,0 @@
-"""Real clients through one scenario, over every dialect and algorithm they can be told to use."""

@@ -1,1 +1,0 @@
-"""What the suites against real clients share: servers, observation, reporting."""

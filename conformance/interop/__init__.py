@@ -1,1 +1,0 @@
-"""A directory prepared by one server and served by another: what both show of it."""

@@ -1,0 +1,165 @@
+//! The same seed and inputs give the same bytes.
+
+use driver_sim::client::{ClientConfig, Part, Random, Seal, Sign, ops};
+use driver_sim::pair::{Pair, Tree};
+use proptest::prelude::*;
+use smb_proto::crypto::PreauthHash;
+use smb_proto::id::FileId;
+use smb_proto::info::FileInfoClass;
+use smb_proto::msg::create::{self, CreateDisposition, CreateOptions, ShareAccess};
+use smb_proto::msg::lock::LockFlags;
+use smb_proto::msg::{self, change_notify::CompletionFilter, echo};
+
+const NAMES: [&str; 6] = ["a", "A", "dir", "dir\\b", "dir\\sub", "a:stream"];
+
+/// What two or three clients do; all choices come from the script.
+struct Run {
+    pair: Pair,
+    trees: Vec<Tree>,
+    files: Vec<(usize, FileId)>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut pair = Pair::builder().seed(seed).build();
+        let mut trees = Vec::new();
+        for protect in [
+            std::convert::identity as fn(ClientConfig) -> ClientConfig,
+            ClientConfig::signing,
+            ClientConfig::encrypting,
+        ] {
+            let config = protect(ClientConfig::default()).seed(seed ^ trees.len() as u64);
+            let end = pair.connect_as(config);
+            trees.push(pair.mount_on(end));
+        }
+        Self {
+            pair,
+            trees,
+            files: Vec::new(),
+        }
+    }
+
+    fn pick_file(&self, r: &mut Random, who: usize) -> FileId {
+        let mine: Vec<FileId> = self
+            .files
+            .iter()
+            .filter(|(w, _)| *w == who)
+            .map(|f| f.1)
+            .collect();
+        match r.below(mine.len() as u64 + 1) as usize {
+            n if n < mine.len() => mine[n],
+            _ => FileId {
+                persistent: r.below(4),
+                volatile: r.below(4),
+            },
+        }
+    }
+
+    fn request(&self, r: &mut Random, who: usize) -> msg::Request {
+        let file = self.pick_file(r, who);
+        match r.below(14) {
+            0..=3 => create::Request {
+                create_disposition: r.below(7) as u32,
+                share_access: ShareAccess::from_bits_retain(r.below(8) as u32),
+                create_options: CreateOptions::from_bits_retain(
+                    [0, 1, 0x40, 0x1000, 0x1001][r.below(5) as usize],
+                ),
+                ..ops::create(
+                    NAMES[r.below(NAMES.len() as u64) as usize],
+                    CreateDisposition::Open,
+                )
+            }
+            .into(),
+            4 => ops::close(file).into(),
+            5 => ops::read(file, r.below(100), r.below(70_000) as u32).into(),
+            6 => ops::write(file, r.below(100), vec![7; r.below(70_000) as usize]).into(),
+            7 => ops::flush(file).into(),
+            8 => ops::query_directory(file, FileInfoClass::IdBothDirectory, "*", 4096).into(),
+            9 => ops::query_file(file, FileInfoClass::All).into(),
+            10 => ops::notify(file, CompletionFilter::all(), r.below(2) == 0).into(),
+            11 => ops::lock(
+                file,
+                r.below(10),
+                r.below(10),
+                LockFlags::from_bits_retain([1, 2, 4, 0x11, 0x12][r.below(5) as usize]),
+            )
+            .into(),
+            12 => ops::set_file(file, FileInfoClass::Disposition, vec![r.below(2) as u8]).into(),
+            _ => echo::Request.into(),
+        }
+    }
+
+    /// Carries out one step, and gives a description of what the client got back.
+    fn step(&mut self, choice: u64) {
+        let mut r = Random::new(choice);
+        let who = r.below(self.trees.len() as u64) as usize;
+        let tree = self.trees[who];
+        match r.below(30) {
+            0 => self.pair.hold(|_| true),
+            1 => self.pair.release(),
+            2 => self
+                .pair
+                .advance(std::time::Duration::from_millis(r.below(2000))),
+            3 => {
+                let id = smb_proto::id::MessageId(r.below(60));
+                self.pair.client(tree.end).cancel(id);
+            }
+            4 => {
+                let parts = (0..1 + r.below(3))
+                    .map(|n| {
+                        let part = Part::new(tree.target, self.request(&mut r, who));
+                        if n > 0 && r.below(2) == 0 {
+                            part.related()
+                        } else {
+                            part
+                        }
+                    })
+                    .collect();
+                self.pair.client(tree.end).send_sealed(parts, Seal::Auto);
+            }
+            5 if r.below(4) == 0 => self.pair.disconnect(tree.end),
+            6 => {
+                let mut part = Part::new(tree.target, self.request(&mut r, who));
+                part.sign = [Sign::Wrong, Sign::No, Sign::Yes][r.below(3) as usize];
+                self.pair.client(tree.end).send_part(part);
+            }
+            _ => {
+                let request = self.request(&mut r, who);
+                let id = self.pair.start(tree, request);
+                if let Some(reply) = self.pair.reply(tree.end, id)
+                    && let msg::Response::Create(c) = reply.body
+                {
+                    self.files.push((who, c.file_id));
+                }
+            }
+        }
+        self.pair.run();
+    }
+}
+
+fn whole(seed: u64, script: &[u64]) -> (PreauthHash, String) {
+    let mut run = Run::new(seed);
+    for choice in script {
+        run.step(*choice);
+    }
+    for tree in &run.trees {
+        assert_eq!(run.pair.fault(tree.end), None);
+    }
+    run.pair.finish();
+    (run.pair.trace(), run.pair.fs().tree())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 60 } else { 600 }))]
+
+    #[test]
+    fn twice_the_same(seed: u64, script in prop::collection::vec(any::<u64>(), 0..80)) {
+        let first = whole(seed, &script);
+        prop_assert_eq!(first, whole(seed, &script));
+    }
+}
+
+#[test]
+fn another_seed_gives_other_bytes() {
+    assert_ne!(whole(1, &[]).0, whole(2, &[]).0);
+}
