@@ -71,6 +71,9 @@ pub struct Limits {
     pub unauthenticated_for: Duration,
     /// How long a session may be idle without open files (`deadtime`); zero: for ever.
     pub idle_for: Duration,
+    /// How long an authentication is good for; then the client has to prove its user again
+    /// ([MS-SMB2] 3.3.5.2.9). Zero: for ever.
+    pub session_lifetime: Duration,
     /// Largest message before authentication, in bytes.
     pub max_message_unauthenticated: usize,
     /// Elements of one compound.
@@ -108,6 +111,7 @@ impl Default for Limits {
             max_pending_logons: 16,
             unauthenticated_for: Duration::from_secs(30),
             idle_for: Duration::ZERO,
+            session_lifetime: Duration::ZERO,
             max_message_unauthenticated: 64 << 10,
             max_compound: 64,
             max_lock_elements: 64,

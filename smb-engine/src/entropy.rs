@@ -18,9 +18,4 @@ impl Entropy {
         self.0.fill_bytes(&mut out);
         out
     }
-
-    /// A fresh 64-bit value.
-    pub(crate) fn u64(&mut self) -> u64 {
-        self.0.next_u64()
-    }
 }

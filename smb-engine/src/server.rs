@@ -110,6 +110,11 @@ impl Server {
                     }
                 }
                 Timer::Idle(session) => self.idle(now, session),
+                Timer::Expire(session) => {
+                    if let Some(s) = self.core.sessions.get_mut(session) {
+                        s.expire();
+                    }
+                }
             }
         }
     }

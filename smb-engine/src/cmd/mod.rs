@@ -265,17 +265,6 @@ impl Cx<'_> {
         self.ask_backend(backend, by, op)
     }
 
-    /// Asks the backend of the operation's tree connect, as its identity.
-    pub(crate) fn ask_tree(&mut self, op: VfsOp) -> Result<(), Refusal> {
-        let (_, tree) = self.tree()?;
-        let backend = tree
-            .disk()
-            .ok_or(Refusal(NtStatus::INVALID_DEVICE_REQUEST))?
-            .backend;
-        let by = tree.identity.clone();
-        self.ask_backend(backend, by, op)
-    }
-
     /// Asks any backend as any identity.
     pub(crate) fn ask_backend(
         &mut self,

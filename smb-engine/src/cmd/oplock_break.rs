@@ -10,7 +10,7 @@ use crate::status::Refusal;
 /// oplock answers STATUS_INVALID_OPLOCK_PROTOCOL (3.3.5.22.1) if it names an open and
 /// STATUS_FILE_CLOSED if not, one of a lease STATUS_OBJECT_NAME_NOT_FOUND, since no lease has that
 /// key (3.3.5.22.2).
-pub(super) fn start(cx: &mut Cx<'_>, request: &oplock_break::Request) -> CmdResult {
+pub(super) fn start(cx: &Cx<'_>, request: &oplock_break::Request) -> CmdResult {
     let status = match request {
         oplock_break::Message::Oplock(ack) => {
             let (session, _) = cx.session()?;

@@ -461,6 +461,10 @@ fn establish(
             session.channels.insert(conn, Channel { signing });
         }
     }
+    let lifetime = config.limits.session_lifetime;
+    if setup.purpose != Purpose::Bind && !lifetime.is_zero() {
+        cx.core.arm(Timer::Expire(id), cx.now, lifetime);
+    }
     welcome(cx, id, conn)?;
     cx.core.event(Event::LoggedOn {
         conn,
@@ -590,7 +594,7 @@ fn end_previous(cx: &mut Cx<'_>, id: Id<Session>, previous: SessionId) {
     let Some((old, session)) = cx.core.session_by_wire(previous) else {
         return;
     };
-    let who = |s: &Session| s.established().map(|e| e.identity.sid.clone());
+    let who = |s: &Session| s.established().map(|e| e.identity.sid);
     let same = who(session).is_some() && who(session) == cx.core.sessions.get(id).and_then(who);
     if old != id && same {
         teardown::end_session(cx.core, cx.now, old);

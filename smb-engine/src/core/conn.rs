@@ -39,8 +39,6 @@ pub(crate) struct Negotiated {
     pub(crate) client_guid: Guid,
     pub(crate) client_capabilities: GlobalCapabilities,
     pub(crate) client_security_mode: SecurityMode,
-    /// Dialects as the client listed them (for FSCTL_VALIDATE_NEGOTIATE_INFO).
-    pub(crate) client_dialects: Vec<u16>,
     /// What the server announced.
     pub(crate) capabilities: GlobalCapabilities,
     pub(crate) security_mode: SecurityMode,

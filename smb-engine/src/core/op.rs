@@ -10,7 +10,6 @@ use super::{Chain, File, Open, Session, Tree};
 use crate::cmd::Phase;
 use crate::output::{Completion, ConnId};
 use crate::table::Id;
-use crate::time::Instant;
 
 /// What an operation waits for: exactly one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,5 +71,4 @@ pub struct Op {
     pub(crate) phase: Option<Phase>,
     /// Number of the last question asked.
     pub(crate) seq: u32,
-    pub(crate) started: Instant,
 }

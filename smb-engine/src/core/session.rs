@@ -106,6 +106,15 @@ impl Session {
         }
     }
 
+    /// The authentication has run out; what it made stays for the next one.
+    pub(crate) fn expire(&mut self) {
+        let state = std::mem::replace(&mut self.state, SessionState::InProgress);
+        self.state = match state {
+            SessionState::Valid(e) | SessionState::Expired(e) => SessionState::Expired(e),
+            SessionState::InProgress => SessionState::InProgress,
+        };
+    }
+
     /// The signing key to use on `conn`.
     pub(crate) fn signing_key(&self, conn: ConnId) -> Option<Arc<SigningKey>> {
         self.channels.get(&conn)?.signing.clone()

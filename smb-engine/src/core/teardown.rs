@@ -238,6 +238,7 @@ pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
         return;
     };
     core.timers.clear(Timer::Idle(id));
+    core.timers.clear(Timer::Expire(id));
     let conns: Vec<ConnId> = session
         .channels
         .keys()

@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Logon(Id<Conn>),
     /// The session may have been idle for too long.
     Idle(Id<Session>),
+    /// The authentication of the session has run out.
+    Expire(Id<Session>),
 }
 
 /// The set of deadlines; the first is found at once.

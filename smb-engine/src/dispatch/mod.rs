@@ -146,7 +146,6 @@ fn begin(core: &mut Core, now: Now, chain_id: Id<Chain>, conn: ConnId, element: 
         wait: Wait::Nothing,
         phase: None,
         seq: 0,
-        started: now.mono,
     });
     chain.current = Some(op);
     if let Some(c) = core.conns.get_mut(conn) {
@@ -278,7 +277,6 @@ pub(crate) fn spawn(core: &mut Core, now: Now, start: impl FnOnce(&mut Cx<'_>) -
         wait: Wait::Nothing,
         phase: None,
         seq: 0,
-        started: now.mono,
     });
     let step = start(&mut Cx { core, now, op });
     settle(core, now, op, step);

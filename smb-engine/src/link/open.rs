@@ -54,7 +54,7 @@ fn decrypt(
     let key = keys
         .get(&session)
         .and_then(|k| k.open.as_deref())
-        .ok_or(failed.clone())?;
+        .ok_or_else(|| failed.clone())?;
     let size = usize::try_from(header.original_message_size).unwrap_or(usize::MAX);
     if header.flags != TransformHeader::ENCRYPTED
         || message.len().checked_sub(TRANSFORM_HEADER_LEN) != Some(size)

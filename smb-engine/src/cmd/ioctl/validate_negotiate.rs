@@ -69,7 +69,6 @@ mod tests {
             client_guid: guid,
             client_capabilities: GlobalCapabilities::from_bits_retain(0x7f),
             client_security_mode: SecurityMode::SIGNING_ENABLED,
-            client_dialects: vec![0x0210, 0x0302],
             capabilities: GlobalCapabilities::empty(),
             security_mode: SecurityMode::SIGNING_ENABLED,
             cipher: None,

@@ -180,7 +180,7 @@ fn has_streams(cx: &Cx<'_>) -> Result<bool, Refusal> {
         .is_some_and(|s| s.capabilities.contains(Capabilities::STREAMS)))
 }
 
-pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+pub(super) fn resume(cx: &Cx<'_>, state: State, wake: Wake) -> CmdResult {
     match (wake.vfs()?, state.class) {
         (VfsReply::Info(info), FileInfoClass::Stream) => {
             let unnamed = (!info.is_directory()).then_some(StreamInfo {
@@ -211,7 +211,7 @@ fn streams(cx: &Cx<'_>, state: State, list: &[StreamInfo]) -> super::Step {
     answer(cx, w.into_inner(), QueryLen::Variable(0), state.room)
 }
 
-fn finish(cx: &mut Cx<'_>, state: State, info: Option<&FileInfo>) -> CmdResult {
+fn finish(cx: &Cx<'_>, state: State, info: Option<&FileInfo>) -> CmdResult {
     let (_, open) = cx.open()?;
     let file = cx.file_open()?;
     let bytes = encode(cx.core, state.class, open, file, info)?;

@@ -68,7 +68,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &query_info::Request) -> CmdResult
     }
 }
 
-pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+pub(super) fn resume(cx: &Cx<'_>, state: State, wake: Wake) -> CmdResult {
     match wake.vfs()? {
         VfsReply::Volume(volume) => {
             let bytes = of_volume(state.class, &volume)?;

@@ -18,7 +18,7 @@ use crate::status::Refusal;
 /// Bytes that a pipe takes in before its writer has to wait; what Windows shows for its own pipes.
 const QUOTA: u32 = 4096;
 
-pub(super) fn query(cx: &mut Cx<'_>, request: &query_info::Request) -> CmdResult {
+pub(super) fn query(cx: &Cx<'_>, request: &query_info::Request) -> CmdResult {
     use FileInfoClass as C;
     let class = FileInfoClass::from_code(request.file_info_class)
         .ok_or(Refusal(NtStatus::INVALID_INFO_CLASS))?;

@@ -48,7 +48,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &query_info::Request) -> CmdResult
     })))
 }
 
-pub(super) fn resume(cx: &mut Cx<'_>, state: &State, wake: Wake) -> CmdResult {
+pub(super) fn resume(cx: &Cx<'_>, state: &State, wake: Wake) -> CmdResult {
     let VfsReply::Security(whole) = wake.vfs()? else {
         return Err(WRONG_REPLY);
     };

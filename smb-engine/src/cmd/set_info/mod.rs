@@ -145,7 +145,7 @@ fn file(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
 }
 
 /// 3.3.5.21.2: the volume of a share is configured by its operator, not by clients.
-fn file_system(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
+fn file_system(cx: &Cx<'_>, request: &set_info::Request) -> CmdResult {
     use FsInfoClass as C;
     cx.file_open()?;
     let class =

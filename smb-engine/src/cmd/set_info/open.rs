@@ -50,7 +50,7 @@ fn may_become(now: FileMode, new: FileMode) -> bool {
 }
 
 /// Pipes can be told their modes, which make no difference to a client that asks and answers.
-pub(super) fn pipe(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdResult {
+pub(super) fn pipe(cx: &Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdResult {
     cx.open()?;
     match class {
         FileInfoClass::Pipe => {
