@@ -121,6 +121,8 @@ fn stored(
     }
     if !parts.contains(S::DACL) {
         given.dacl = AclSlot::Absent;
+    } else if given.dacl == AclSlot::Absent {
+        given.dacl = AclSlot::Null;
     }
     if !parts.intersects(of_sacl) {
         given.sacl = AclSlot::Absent;
