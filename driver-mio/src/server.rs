@@ -1,5 +1,5 @@
 //! The whole server from its configuration: storage for every share, accounts, the engine, and the
-//! [`runtime`] that moves bytes between them until a signal ends it.
+//! [`runtime`](crate::runtime) that moves bytes between them until a signal ends it.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,8 @@
 //! A deterministic world for the engine: a file system in memory that is the executable model of the
-//! VFS contract ([`memory`]), a real SMB client without I/O ([`client`]), and a test bed of the
-//! engine, clients and virtual time ([`pair`]).
+//! VFS contract ([`memory`]), the contract as checks for any backend ([`contract`]), a real SMB
+//! client without I/O ([`client`]), and a test bed of engine, clients and virtual time ([`pair`]).
 
 pub mod client;
+pub mod contract;
 pub mod memory;
 pub mod pair;

@@ -1,8 +1,8 @@
 //! Carries values between sockets, files, accounts and the protocol engine.
 //!
 //! I/O threads own sockets and their links: they read, decrypt, parse, encode, seal and write. The
-//! engine's shared half is behind the gate, held for table work only. File operations run on
-//! the pool. See `docs/threading.md`.
+//! engine's shared half is behind the [`gate`], held for table work only. File operations run on
+//! the [`pool`]. See `docs/threading.md`.
 
 mod clock;
 mod gate;

@@ -486,7 +486,7 @@ pub enum VfsReply {
     Reparse(Reparse),
 }
 
-/// The bad answers. One place in the engine maps them to NTSTATUS.
+/// The bad answers. [`crate::status`] has the one mapping to NTSTATUS.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VfsError {
     /// The thing is gone (an open of a missing name answers [`VfsReply::Missing`] instead).
