@@ -258,6 +258,10 @@ fn files_stay_readable() {
         "driver-sim/src",
     ] {
         for source in sources(dir, &[".rs"]) {
+            // Tests are in files of their own so that the size of the code means something.
+            if source.path.contains("/tests/") || source.path.ends_with("/tests.rs") {
+                continue;
+            }
             let lines = code(&source).count();
             if lines > 620 && !TABLES.contains(&source.path.as_str()) {
                 long.push(format!("{}: {lines} lines", source.path));

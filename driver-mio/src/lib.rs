@@ -4,4 +4,5 @@ pub mod config;
 pub mod fs;
 pub mod runtime;
 pub mod server;
+pub mod storage;
 pub mod users;

@@ -1,5 +1,5 @@
 //! The whole server from its configuration: storage for every share, accounts, the engine, and the
-//! [`runtime`](crate::runtime) that moves bytes between them until a signal ends it.
+//! [`runtime`] that moves bytes between them until a signal ends it.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,9 @@ use smb_engine::vfs::Backend;
 
 use crate::config::listen::{local_addresses, reported};
 use crate::config::{EffectiveConfig, Host, ShareConfig, Storage, UnknownNames, engine_config};
+use crate::fs::LocalFsError;
 use crate::runtime::{self, Running, StartError};
+use crate::storage;
 use crate::users::{Accounts, Machine};
 
 /// How long requests that run may take when the server is told to end.
@@ -58,9 +60,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
-    /// This build has nothing that reads and writes files.
-    #[error("this build of smb-server cannot serve yet: it has no storage")]
-    NoStorage,
+    /// A directory that the kernel does not let us serve safely.
+    #[error(transparent)]
+    Storage(#[from] LocalFsError),
 }
 
 /// Signals that end the server, caught from the moment that this exists: SIGTERM and SIGINT
@@ -124,7 +126,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         .shares
         .iter()
         .filter(|s| s.available)
-        .map(|share| open_storage(&config, share))
+        .map(|share| storage::open(share, &config.path_of(share), &machine.domain))
         .collect::<Result<Vec<_>, _>>()?;
     let host = Host {
         accounts: &accounts,
@@ -154,14 +156,6 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         io_threads: cores,
         file_threads: (2 * cores).max(4),
     })?)
-}
-
-/// The storage of a share.
-fn open_storage(
-    _config: &EffectiveConfig,
-    _share: &ShareConfig,
-) -> Result<Arc<dyn Backend>, ServeError> {
-    Err(ServeError::NoStorage)
 }
 
 impl runtime::Accounts for Accounts {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
 use smb_proto::{Dialect, FileTime, Guid};
 
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityKind};
 use crate::vfs::Capabilities;
 
 /// A storage backend of the driver, by number. Several shares may use one.
@@ -257,4 +257,73 @@ pub struct Config {
     pub shares: Vec<Share>,
     /// Bounds.
     pub limits: Limits,
+}
+
+impl Share {
+    /// A share that every user may read and write, with the defaults of ksmbd.conf for the rest.
+    #[must_use]
+    pub fn new(name: &str, backend: BackendId, capabilities: Capabilities) -> Self {
+        Self {
+            name: name.to_owned(),
+            comment: String::new(),
+            backend,
+            capabilities,
+            file_system: "NTFS".to_owned(),
+            max_name: 255,
+            read_only: capabilities.contains(Capabilities::READ_ONLY),
+            browseable: true,
+            guest_ok: false,
+            guest_only: false,
+            encryption: EncryptionPolicy::WhenAsked,
+            valid_users: UserList::default(),
+            invalid_users: UserList::default(),
+            read_list: UserList::default(),
+            write_list: UserList::default(),
+            admin_users: UserList::default(),
+            force_identity: None,
+            hosts_allow: Vec::new(),
+            hosts_deny: Vec::new(),
+            max_connections: 1024,
+            oplocks: true,
+        }
+    }
+}
+
+impl Config {
+    /// A server with these shares: all dialects, ciphers and signing algorithms, signing and
+    /// encryption where the client asks for them, no guests.
+    #[must_use]
+    pub fn new(server_name: &str, domain_sid: smb_proto::dtyp::Sid, shares: Vec<Share>) -> Self {
+        Self {
+            server_name: server_name.to_uppercase(),
+            workgroup: "WORKGROUP".to_owned(),
+            server_string: server_name.to_owned(),
+            server_guid: Guid::NIL,
+            domain_sid,
+            min_dialect: Dialect::Smb202,
+            max_dialect: Dialect::Smb311,
+            signing: SigningPolicy::WhenAsked,
+            signing_algorithms: SigningAlgorithm::ALL.into_iter().rev().collect(),
+            encryption: EncryptionPolicy::WhenAsked,
+            ciphers: vec![
+                Cipher::Aes128Gcm,
+                Cipher::Aes128Ccm,
+                Cipher::Aes256Gcm,
+                Cipher::Aes256Ccm,
+            ],
+            map_to_guest: MapToGuest::Never,
+            guest: Identity {
+                kind: IdentityKind::Guest,
+                sid: smb_proto::dtyp::Sid::BUILTIN_GUESTS,
+                ..Identity::user("guest", smb_proto::dtyp::Sid::NULL)
+            },
+            refuse_anonymous: false,
+            multichannel: false,
+            leases: false,
+            interfaces: Vec::new(),
+            started: FileTime::ZERO,
+            shares,
+            limits: Limits::default(),
+        }
+    }
 }

@@ -41,6 +41,22 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// A user without groups and without ids on the host.
+    #[must_use]
+    pub fn user(name: &str, sid: Sid) -> Self {
+        Self {
+            name: name.to_owned(),
+            domain: String::new(),
+            kind: IdentityKind::User,
+            sid,
+            groups: Vec::new(),
+            uid: None,
+            gid: None,
+            host_groups: Vec::new(),
+            admin: false,
+        }
+    }
+
     /// The identity with which the server closes and cleans up when nobody else can be named.
     #[must_use]
     pub fn system() -> Self {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Names one object of a [`Table<T>`]: slot index and the slot's generation.
+/// Names one object of a table: slot index and the slot's generation.
 pub struct Id<T> {
     index: u32,
     generation: u32,

@@ -19,6 +19,7 @@ mod path;
 
 pub use node::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, StreamInfo, VolumeInfo,
+    readable_by_all,
 };
 pub use op::{
     Backend, BasicChange, Creation, DataAccess, Listing, Missing, OpenHow, Opened, Payload,

@@ -107,7 +107,7 @@ impl From<ServeError> for Failure {
                     Self::Usage(message)
                 }
             }
-            ServeError::Start(_) | ServeError::System { .. } | ServeError::NoStorage => {
+            ServeError::Start(_) | ServeError::System { .. } | ServeError::Storage(_) => {
                 Self::Runtime(message)
             }
         }

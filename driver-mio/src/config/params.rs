@@ -262,7 +262,9 @@ pub const PARAMS: &[Param] = &[
     }),
     param!(global "server signing" => signing),
     param!(global "server string" => server_string),
-    param!(global "share:fake_fscaps" => fake_fscaps),
+    param!(global "share:fake_fscaps" => fake_fscaps {
+        "what the file system can do is reported as it is", ["64"]
+    }),
     param!(global "smb2 leases" => smb2_leases {
         "leases are not supported yet", ["no"]
     }),
@@ -342,7 +344,9 @@ pub const PARAMS: &[Param] = &[
     param!(nothing Share "aapl model": String {
         "Apple's extensions are not supported yet", []
     }),
-    param!(share "hide unreadable" => hide_unreadable),
+    param!(share "hide unreadable" => hide_unreadable {
+        "listings show all names of a directory that may be listed", ["no"]
+    }),
     param!(nothing Share "allow insecure wide links": bool {
         "no link ever leads out of a share", ["no"]
     }),

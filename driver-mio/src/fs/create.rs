@@ -122,7 +122,9 @@ impl LocalFs {
         Mode::from_raw_mode(if directory {
             0o777 & o.directory_mask | o.force_directory_mode
         } else {
-            0o666 & o.create_mask | o.force_create_mode
+            // The owner's execute bit stands for the archive attribute that every new file has, as
+            // in Samba and ksmbd; it also lets the owner have all rights, as Windows clients expect.
+            0o766 & o.create_mask | o.force_create_mode
         })
     }
 

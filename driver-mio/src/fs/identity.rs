@@ -6,6 +6,7 @@
 //! thread meanwhile and the way back is open. Linux keeps ids per thread, so other threads are not
 //! concerned.
 
+use rustix::fs::Statx;
 use rustix::process::{Gid, Uid, getegid, geteuid, getgroups};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use smb_engine::identity::{Identity, IdentityKind};
@@ -37,6 +38,20 @@ impl Own {
 
     pub(super) fn uid(&self) -> u32 {
         self.uid.as_raw()
+    }
+
+    /// The permission bits (4 read, 2 write, 1 execute) that the mode of a file gives this process.
+    pub(super) fn permission(&self, stat: &Statx) -> u16 {
+        let shift = if stat.stx_uid == self.uid() {
+            6
+        } else if stat.stx_gid == self.gid.as_raw()
+            || self.groups.iter().any(|g| g.as_raw() == stat.stx_gid)
+        {
+            3
+        } else {
+            0
+        };
+        stat.stx_mode >> shift & 7
     }
 
     /// Takes the identity of `by` until the returned value is dropped. Stays as it is if the

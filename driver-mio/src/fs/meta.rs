@@ -137,7 +137,7 @@ impl LocalFs {
             creation: extra.dos.creation.unwrap_or_else(|| birth(stat)),
             access: time(stat.stx_atime),
             write: time(stat.stx_mtime),
-            change: time(stat.stx_ctime),
+            change: self.change_times.shown(node_id(stat), time(stat.stx_ctime)),
             size,
             allocation,
             attributes,
@@ -211,6 +211,11 @@ impl LocalFs {
             acting.or_as_server(|| {
                 retry(|| fs::utimensat(CWD, &path, &times, AtFlags::empty())).map_err(os)
             })?;
+        }
+        if let Some(shown) = change.change {
+            let stat = stat_fd(open.node.fd()).map_err(os)?;
+            self.change_times
+                .set(node_id(&stat), time(stat.stx_ctime), shown);
         }
         Ok(VfsReply::Done)
     }

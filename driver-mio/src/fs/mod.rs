@@ -12,6 +12,7 @@
 
 mod acl;
 mod cache;
+mod change_time;
 mod create;
 mod dir;
 mod dosattrib;
@@ -21,10 +22,12 @@ mod handle;
 mod identity;
 mod meta;
 mod names;
+mod ntacl;
 
 mod open;
 mod options;
 mod path;
+mod posix_acl;
 mod ranges;
 mod read;
 mod rename;
@@ -87,12 +90,12 @@ pub struct LocalFs {
     options: LocalOptions,
     own: identity::Own,
     handles: handle::Handles,
+    change_times: change_time::ChangeTimes,
     open_streams: streams::OpenStreams,
     /// Locks of files and directories, by a hash of their identity: several share one.
     locks: [Mutex<()>; LOCKS],
     xattrs: bool,
     /// The attribute that holds security descriptors.
-    #[allow(dead_code, reason = "read when descriptors are stored")]
     ntacl: &'static str,
     mount: u64,
     volume: volume::Constants,
@@ -165,13 +168,17 @@ impl LocalFs {
             | Capabilities::CASE_PRESERVING
             | volume.capabilities();
         if xattrs {
-            capabilities |= Capabilities::STREAMS | Capabilities::EAS | Capabilities::REPARSE;
+            capabilities |= Capabilities::STREAMS
+                | Capabilities::EAS
+                | Capabilities::SECURITY
+                | Capabilities::REPARSE;
         }
         Ok(Self {
             tree: path::Tree::new(root, &options, volume.local()),
             options,
             own,
             handles: handle::Handles::default(),
+            change_times: change_time::ChangeTimes::default(),
             open_streams: streams::OpenStreams::default(),
             locks: [const { Mutex::new(()) }; LOCKS],
             xattrs,

@@ -1042,3 +1042,61 @@ fn users_act_with_their_own_rights() {
     assert_eq!(denied, Err(VfsError::AccessDenied));
     assert!(rustix::process::geteuid().is_root());
 }
+
+/// Prints how long common work takes: `cargo test --release -p driver-mio -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let f = Fixture::new();
+    let timed = |what: &str, count: usize, work: &mut dyn FnMut()| {
+        let begin = std::time::Instant::now();
+        work();
+        let each = begin.elapsed().as_secs_f64() * 1e6 / count as f64;
+        println!("{what}: {each:.1} µs each, {count} times");
+    };
+    let n = 5000;
+    let what = Creation {
+        attributes: FileAttributes::ARCHIVE,
+        ..PLAIN
+    };
+    timed("look up, create, write, close", n, &mut || {
+        for i in 0..n {
+            let name = format!("file number {i}");
+            assert!(f.try_open(&name, DataAccess::Best).is_err());
+            let h = f.try_create(&name, what.clone()).unwrap().handle;
+            f.write(h, WriteAt::Offset(0), b"content").unwrap();
+            f.run(VfsOp::Close { handle: h }).unwrap();
+        }
+    });
+    let root = f.open("");
+    timed("list", n, &mut || assert_eq!(f.list(root, "*").len(), n));
+    timed("open and close", n, &mut || {
+        for i in 0..n {
+            let h = f.open(&format!("file number {i}"));
+            f.run(VfsOp::Close { handle: h }).unwrap();
+        }
+    });
+    timed("open in other case and close", n, &mut || {
+        for i in 0..n {
+            let h = f.open(&format!("FILE number {i}"));
+            f.run(VfsOp::Close { handle: h }).unwrap();
+        }
+    });
+    timed("look for what is not there", n, &mut || {
+        for i in 0..n {
+            assert!(f.try_open(&format!("no {i}"), DataAccess::Best).is_err());
+        }
+    });
+    let big = f.create("big");
+    let data = vec![1; 1 << 20];
+    timed("write 1 MiB", 256, &mut || {
+        for i in 0..256 {
+            f.write(big, WriteAt::Offset(i << 20), &data).unwrap();
+        }
+    });
+    timed("read 1 MiB", 256, &mut || {
+        for i in 0..256 {
+            assert_eq!(f.read(big, i << 20, 1 << 20).len(), 1 << 20);
+        }
+    });
+}

@@ -1,8 +1,8 @@
 //! Carries values between sockets, files, accounts and the protocol engine.
 //!
 //! I/O threads own sockets and their links: they read, decrypt, parse, encode, seal and write. The
-//! engine's shared half is behind the [`gate`], held for table work only. File operations run on
-//! the [`pool`]. See `docs/threading.md`.
+//! engine's shared half is behind the gate, held for table work only. File operations run on
+//! the pool. See `docs/threading.md`.
 
 mod clock;
 mod gate;
@@ -37,6 +37,18 @@ pub trait Accounts: Send + Sync {
 
     /// Users and groups, for listings over lsarpc and samr.
     fn identities(&self) -> Vec<Identity>;
+}
+
+/// A fixed list of accounts, found by name without regard to case.
+impl Accounts for Vec<Account> {
+    fn account(&self, user: &str, _domain: &str) -> Option<Account> {
+        let is = |a: &&Account| smb_engine::names::same_name(&a.identity.name, user);
+        self.iter().find(is).cloned()
+    }
+
+    fn identities(&self) -> Vec<Identity> {
+        self.iter().map(|a| a.identity.clone()).collect()
+    }
 }
 
 /// Everything that a server needs to run.

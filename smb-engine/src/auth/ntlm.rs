@@ -92,6 +92,10 @@ pub(super) struct Secrets {
 impl Proof {
     pub(super) fn parse(challenged: Challenged, token: &Bytes) -> Result<Self, NtStatus> {
         let message = AuthenticateMessage::parse(token).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+        // What the response proves must be readable at all, whoever it is.
+        if matches!(message.client_challenge(), Some(Err(_))) {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
         Ok(Self {
             challenged,
             message,

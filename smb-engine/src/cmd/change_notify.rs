@@ -2,7 +2,7 @@
 
 use smb_proto::dtyp::AccessMask;
 use smb_proto::info::notify;
-use smb_proto::msg::change_notify::{self, ChangeNotifyFlags, CompletionFilter};
+use smb_proto::msg::change_notify::{self, ChangeNotifyFlags};
 use smb_proto::wire::Writer;
 use smb_proto::{NtStatus, msg};
 
@@ -10,9 +10,6 @@ use super::{CmdResult, Cx, Outcome, Phase, Step};
 use crate::core::{Open, Wait, Wake, Watch};
 use crate::status::Refusal;
 use crate::table::Id;
-
-/// The twelve flags of [MS-SMB2] 2.2.35.
-const KNOWN: CompletionFilter = CompletionFilter::from_bits_retain(0xfff);
 
 /// A request that waits for a change; it stands in [`Watch::waiting`].
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +27,8 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &change_notify::Request) -> CmdRes
     if !open.granted.contains(AccessMask::FILE_LIST_DIRECTORY) {
         return Err(Refusal(NtStatus::ACCESS_DENIED));
     }
-    if !request.completion_filter.intersects(KNOWN) {
+    // A filter of unknown flags only waits for ever; one of none makes no sense.
+    if request.completion_filter.is_empty() {
         return Err(Refusal(NtStatus::INVALID_PARAMETER));
     }
     let recursive = request.flags.contains(ChangeNotifyFlags::WATCH_TREE);
@@ -102,6 +100,7 @@ fn answer(watch: &mut Watch, room: usize) -> Step {
 mod tests {
     use super::*;
     use smb_proto::info::notify::{Action, Change};
+    use smb_proto::msg::change_notify::CompletionFilter;
 
     fn told(watch: &mut Watch, room: usize) -> (NtStatus, usize) {
         match answer(watch, room) {

@@ -36,7 +36,7 @@ use crate::output::{Completion, ConnId, Output, Query, Token};
 use crate::status::Refusal;
 use crate::table::Id;
 use crate::time::Now;
-use crate::vfs::{Payload, VfsOp, VfsReply, VfsRequest};
+use crate::vfs::{BasicChange, Payload, VfsOp, VfsReply, VfsRequest};
 
 /// What a command has come to.
 #[derive(Debug)]
@@ -263,6 +263,22 @@ impl Cx<'_> {
         let file = self.file_open()?;
         let (backend, by) = (file.backend, file.by.clone());
         self.ask_backend(backend, by, op)
+    }
+
+    /// Data was changed through the operation's open: if the client keeps the write time where it is
+    /// ([MS-FSCC] 2.4.7), asks the backend to set it back, and says so.
+    pub(crate) fn restore_write_time(&mut self) -> Result<bool, Refusal> {
+        let file = self.file_open()?;
+        let (handle, frozen) = (file.handle, file.frozen_write_time);
+        if frozen.is_none() {
+            return Ok(false);
+        }
+        let change = BasicChange {
+            write: frozen,
+            ..BasicChange::default()
+        };
+        self.ask_vfs(VfsOp::SetBasic { handle, change })?;
+        Ok(true)
     }
 
     /// Asks any backend as any identity.

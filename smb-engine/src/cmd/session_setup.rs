@@ -247,24 +247,18 @@ fn begin(
     if pending >= limits.max_pending_logons || cx.core.sessions.len() >= limits.max_sessions {
         return Err(Refusal(NtStatus::INSUFFICIENT_RESOURCES));
     }
-    let session = Session::new(
-        SessionId(0),
-        negotiated.dialect,
-        negotiated.client_guid,
-        cx.now.mono,
-    );
-    let id = cx.core.sessions.insert(session);
-    let wire = SessionId(id.to_u64());
+    let mono = cx.now.mono;
+    let wire = cx
+        .core
+        .add_session(|wire| Session::new(wire, negotiated.dialect, negotiated.client_guid, mono));
+    let (id, _) = cx.core.session_by_wire(wire).ok_or(DELETED)?;
     if let Some(s) = cx.core.sessions.get_mut(id) {
-        s.wire = wire;
-        s.setups.insert(
-            conn,
-            new_setup(
-                Purpose::New,
-                negotiated.preauth,
-                request.previous_session_id,
-            ),
+        let setup = new_setup(
+            Purpose::New,
+            negotiated.preauth,
+            request.previous_session_id,
         );
+        s.setups.insert(conn, setup);
     }
     if let Some(c) = cx.core.conns.get_mut(conn) {
         c.sessions.insert(wire, id);

@@ -33,6 +33,8 @@ pub(crate) enum State {
     },
     /// The backend writes.
     Writing { offset: u64, len: u32 },
+    /// The backend sets the write time back, which the client keeps where it is.
+    Restoring { count: u32 },
     /// Asking for the accounts that a call over a pipe may ask about.
     Pipe(Bytes),
 }
@@ -179,9 +181,18 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                 f.position = offset.saturating_add(u64::from(count));
             }
             notify::data_written(cx.core, cx.now, id);
+            if cx.restore_write_time()? {
+                return Ok(Step::Wait(Phase::Write(State::Restoring { count })));
+            }
             Ok(msg::Response::Write(Response { count }).into())
         }
-        (State::Sizing { .. } | State::Writing { .. } | State::Pipe(_), _) => Err(WRONG_REPLY),
+        (State::Restoring { count }, VfsReply::Done) => {
+            Ok(msg::Response::Write(Response { count }).into())
+        }
+        (
+            State::Sizing { .. } | State::Writing { .. } | State::Restoring { .. } | State::Pipe(_),
+            _,
+        ) => Err(WRONG_REPLY),
     }
 }
 

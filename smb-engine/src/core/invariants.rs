@@ -47,9 +47,12 @@ fn connections(core: &Core) -> Result<(), String> {
 }
 
 fn sessions(core: &Core) -> Result<(), String> {
+    must(core.sessions.len() == core.session_by_wire.len(), || {
+        "sessions and their ids differ in number".to_owned()
+    })?;
     for (id, s) in core.sessions.iter() {
-        must(s.wire.0 == id.to_u64(), || {
-            format!("session {id} has wire id {}", s.wire)
+        must(core.session_by_wire.get(&s.wire) == Some(&id), || {
+            format!("session {id} is not known by its id {}", s.wire)
         })?;
         for conn in s.channels.keys().chain(s.setups.keys()) {
             let known = core

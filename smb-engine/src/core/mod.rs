@@ -39,6 +39,8 @@ pub(crate) use timer::Timers;
 pub(crate) use tree::{Tree, TreeShare};
 pub(crate) use watch::Watch;
 
+use smb_proto::id::SessionId;
+
 use crate::config::{Config, Share};
 use crate::entropy::Entropy;
 use crate::event::Event;
@@ -55,6 +57,9 @@ pub(crate) struct Core {
     pub(crate) entropy: Entropy,
     pub(crate) conns: Table<Conn>,
     pub(crate) sessions: Table<Session>,
+    /// Sessions by the id that clients know (GlobalSessionTable).
+    pub(crate) session_by_wire: BTreeMap<SessionId, Id<Session>>,
+    pub(crate) next_session_id: u32,
     pub(crate) trees: Table<Tree>,
     pub(crate) opens: Table<Open>,
     pub(crate) files: Table<File>,
@@ -94,6 +99,8 @@ impl Core {
             entropy: Entropy::new(seed),
             conns: Table::default(),
             sessions: Table::default(),
+            session_by_wire: BTreeMap::new(),
+            next_session_id: 1,
             trees: Table::default(),
             opens: Table::default(),
             files: Table::default(),
@@ -143,13 +150,25 @@ impl Core {
         self.emit(Output::Close(conn, reason));
     }
 
-    /// The identity-independent handle on a session by the id on the wire, wherever it is bound.
-    pub(crate) fn session_by_wire(
-        &self,
-        id: smb_proto::id::SessionId,
-    ) -> Option<(Id<Session>, &Session)> {
-        let id = Id::from_u64(id.0)?;
+    /// The session with this id, on whatever connections it has channels.
+    pub(crate) fn session_by_wire(&self, wire: SessionId) -> Option<(Id<Session>, &Session)> {
+        let id = *self.session_by_wire.get(&wire)?;
         Some((id, self.sessions.get(id)?))
+    }
+
+    /// Enters a new session under a fresh id. The ids count up within 32 bits, which is all that
+    /// some clients keep of them, and pass over those in use.
+    pub(crate) fn add_session(&mut self, make: impl FnOnce(SessionId) -> Session) -> SessionId {
+        let wire = loop {
+            let wire = SessionId(u64::from(self.next_session_id));
+            self.next_session_id = self.next_session_id.wrapping_add(1).max(1);
+            if !self.session_by_wire.contains_key(&wire) && wire.0 != u64::from(u32::MAX) {
+                break wire;
+            }
+        };
+        let id = self.sessions.insert(make(wire));
+        self.session_by_wire.insert(wire, id);
+        wire
     }
 
     /// The row for `key`, made if there is none.

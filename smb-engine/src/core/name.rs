@@ -19,16 +19,20 @@ impl Name {
     /// Takes a name relative to the share apart ([MS-FSCC] 2.1.5, [MS-SMB2] 3.3.5.9).
     /// `max_component` is the longest component in UTF-16 units.
     ///
+    /// A slash separates components too: it can be part of no name, and clients that were written
+    /// against Samba, which takes it so, send it.
+    ///
     /// SMB2_FLAGS_DFS_OPERATIONS changes nothing: no share here is in a DFS namespace, for which
     /// 3.3.5.9 has the name taken as it is.
     pub(crate) fn parse(text: &str, max_component: u32) -> Result<Self, NtStatus> {
         const BAD: NtStatus = NtStatus::OBJECT_NAME_INVALID;
+        let text = text.replace('/', "\\");
         if text.starts_with('\\') {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         let (text, trailing) = match text.strip_suffix('\\') {
             Some(rest) => (rest, true),
-            None => (text, false),
+            None => (text.as_str(), false),
         };
         if text.is_empty() {
             return Ok(Self {
@@ -48,12 +52,7 @@ impl Name {
         let max = usize::try_from(max_component)
             .unwrap_or(usize::MAX)
             .saturating_mul(2);
-        if !path.is_empty() {
-            for component in path.split('\\') {
-                check_component(component, max)?;
-            }
-        }
-        let path = SharePath::new(path).ok_or(BAD)?;
+        let path = SharePath::new(&resolve(path, max)?).ok_or(BAD)?;
         let (stream, data, index) = parse_suffix(suffix, max)?;
         if trailing && data {
             return Err(BAD);
@@ -66,12 +65,24 @@ impl Name {
     }
 }
 
+/// Checks the components of a path and takes `..` away together with what it leaves, as Samba does:
+/// on the text, so that no link decides where it leads. What would leave the share is refused with
+/// the status that Windows has for it.
+fn resolve(path: &str, max_bytes: usize) -> Result<String, NtStatus> {
+    let mut components = Vec::new();
+    for component in path.split('\\') {
+        if component == ".." {
+            components.pop().ok_or(NtStatus::OBJECT_PATH_SYNTAX_BAD)?;
+        } else if !path.is_empty() {
+            check_component(component, max_bytes)?;
+            components.push(component);
+        }
+    }
+    Ok(components.join("\\"))
+}
+
 /// One component of a path, [MS-FSCC] 2.1.5.2.
 fn check_component(component: &str, max_bytes: usize) -> Result<(), NtStatus> {
-    // Going up is told apart from other bad names, as Windows does.
-    if component == ".." {
-        return Err(NtStatus::OBJECT_PATH_SYNTAX_BAD);
-    }
     let bad = |c: char| c < ' ' || matches!(c, '"' | '/' | ':' | '|' | '<' | '>' | '*' | '?');
     if component.is_empty()
         || component == "."
@@ -148,8 +159,12 @@ mod tests {
                 false,
             ),
             ("é\u{1f600}", "é\u{1f600}", None, false, false),
+            ("a/b\\c/", "a\\b\\c", None, false, true),
             ("a.", "a.", None, false, false),
             ("...", "...", None, false, false),
+            ("a\\..\\b", "b", None, false, false),
+            ("a\\b\\..", "a", None, false, false),
+            ("a\\..", "", None, false, false),
         ] {
             let expected = Name {
                 at: loc(path, stream),
@@ -168,14 +183,15 @@ mod tests {
             ("\\a", NtStatus::INVALID_PARAMETER),
             ("\\", NtStatus::INVALID_PARAMETER),
             ("..\\..\\..", NtStatus::OBJECT_PATH_SYNTAX_BAD),
-            ("a\\..\\b", NtStatus::OBJECT_PATH_SYNTAX_BAD),
+            ("a\\..\\..\\b", NtStatus::OBJECT_PATH_SYNTAX_BAD),
             ("a\\.\\b", NtStatus::OBJECT_NAME_INVALID),
             (".", NtStatus::OBJECT_NAME_INVALID),
             ("a\\\\b", NtStatus::OBJECT_NAME_INVALID),
             ("a\\\\", NtStatus::OBJECT_NAME_INVALID),
             ("a*", NtStatus::OBJECT_NAME_INVALID),
             ("a?\\b", NtStatus::OBJECT_NAME_INVALID),
-            ("a/b", NtStatus::OBJECT_NAME_INVALID),
+            ("/a", NtStatus::INVALID_PARAMETER),
+            ("a/../../b", NtStatus::OBJECT_PATH_SYNTAX_BAD),
             ("a\u{1}", NtStatus::OBJECT_NAME_INVALID),
             ("a\0", NtStatus::OBJECT_NAME_INVALID),
             ("a:s\\b", NtStatus::OBJECT_NAME_INVALID),

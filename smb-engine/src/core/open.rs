@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smb_proto::FileTime;
 use smb_proto::dtyp::AccessMask;
 use smb_proto::id::FileId;
 use smb_proto::msg::create::{CreateOptions, ShareAccess};
@@ -64,8 +65,9 @@ pub(crate) struct FileOpen {
     pub(crate) scan: Scan,
     /// Change notification, once asked for.
     pub(crate) watch: Option<crate::core::Watch>,
-    /// This open keeps the write time from moving on (−1 was set, [MS-FSCC] 2.4.7).
-    pub(crate) frozen_write_time: bool,
+    /// The write time that stays when data is written through this open, since the client set it
+    /// (or −1), [MS-FSCC] 2.4.7, [MS-FSA] 2.1.1.6 UserSetModificationTime.
+    pub(crate) frozen_write_time: Option<FileTime>,
     /// Data was written through it, so closing reports a change of content.
     pub(crate) wrote: bool,
 }

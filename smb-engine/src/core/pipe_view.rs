@@ -1,5 +1,6 @@
 //! What a remote call over a named pipe may know of the server: the tables as one caller sees them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use smb_proto::dtyp::AccessMask;
@@ -44,6 +45,14 @@ pub(crate) fn view(
     let config = &core.config;
     // Who else is here is for administrators; everybody sees what is their own.
     let visible = |session: Id<Session>| me.admin || session == own;
+    let mut by_session = BTreeMap::<_, u32>::new();
+    let mut by_tree = BTreeMap::<_, u32>::new();
+    for (_, o) in core.opens.iter().filter(|(_, o)| visible(o.session)) {
+        let n = by_session.entry(o.session).or_default();
+        *n = n.saturating_add(1);
+        let n = by_tree.entry(o.tree).or_default();
+        *n = n.saturating_add(1);
+    }
     Ok(ServerView {
         server_name: config.server_name.clone(),
         workgroup: config.workgroup.clone(),
@@ -61,13 +70,13 @@ pub(crate) fn view(
             .sessions
             .iter()
             .filter(|(id, _)| visible(*id))
-            .filter_map(|(id, s)| session(core, now, id, s))
+            .filter_map(|(id, s)| session(core, now, s, by_session.get(&id)))
             .collect(),
         connections: core
             .trees
             .iter()
             .filter(|(_, t)| visible(t.session))
-            .filter_map(|(id, t)| connection(core, now, id, t))
+            .filter_map(|(id, t)| connection(core, now, t, by_tree.get(&id)))
             .collect(),
         files: core
             .opens
@@ -141,19 +150,19 @@ fn client(core: &Core, s: &Session) -> String {
         .unwrap_or_default()
 }
 
-fn session(core: &Core, now: Now, id: Id<Session>, s: &Session) -> Option<SessionView> {
+fn session(core: &Core, now: Now, s: &Session, opens: Option<&u32>) -> Option<SessionView> {
     let identity = &s.established()?.identity;
     Some(SessionView {
         client: client(core, s),
         user: identity.name.clone(),
         guest: identity.kind == IdentityKind::Guest,
-        opens: count(core.opens.iter().filter(|(_, o)| o.session == id).count()),
+        opens: opens.copied().unwrap_or(0),
         active: now.mono - s.created,
         idle: now.mono - s.last_used,
     })
 }
 
-fn connection(core: &Core, now: Now, id: Id<Tree>, t: &Tree) -> Option<ConnectionView> {
+fn connection(core: &Core, now: Now, t: &Tree, opens: Option<&u32>) -> Option<ConnectionView> {
     let s = core.sessions.get(t.session)?;
     let (share, share_type) = match &t.share {
         TreeShare::Pipe => ("IPC$".to_owned(), IPC),
@@ -165,7 +174,7 @@ fn connection(core: &Core, now: Now, id: Id<Tree>, t: &Tree) -> Option<Connectio
         share_type,
         client: client(core, s),
         user: s.established()?.identity.name.clone(),
-        opens: count(core.opens.iter().filter(|(_, o)| o.tree == id).count()),
+        opens: opens.copied().unwrap_or(0),
         active: now.mono - t.connected,
     })
 }

@@ -6,7 +6,7 @@ use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::ShareAccess;
 
-use super::share_mode::SHARED;
+use super::share_mode::{Claim, Kin, SHARED, compatible};
 use super::{Core, File, FileOpen, Open, notify};
 use crate::names::same_name;
 use crate::table::Id;
@@ -25,20 +25,27 @@ pub(crate) fn held_by_others(core: &Core, id: Id<Open>, row: Id<File>) -> bool {
     })
 }
 
-/// Whether somebody other than `id` has a directory open in a way that forbids a new name in it:
-/// able to delete it, or not letting others do so. Windows opens the directory of the new name for
-/// the time of the rename, and these opens would conflict with that.
+/// Whether somebody other than `id` has a directory open in a way that forbids a new name in it.
+/// Windows opens the directory of the new name for adding to it, sharing reading and writing, and
+/// these opens conflict with that: who could delete the directory, or does not let others write.
 pub(crate) fn directory_held(core: &Core, id: Id<Open>, directory: NodeId) -> bool {
+    let adding = Claim {
+        access: AccessMask::FILE_ADD_FILE,
+        share: ShareAccess::READ | ShareAccess::WRITE,
+    };
     core.rows_of(directory)
         .iter()
         .filter_map(|r| core.files.get(*r))
         .flat_map(|r| &r.opens)
         .filter(|o| **o != id)
         .filter_map(|o| core.opens.get(*o))
-        .any(|o| {
-            o.granted.intersects(SHARED)
-                && (o.granted.contains(AccessMask::DELETE) || !shares_delete(o))
+        .filter_map(|o| {
+            Some(Claim {
+                access: o.granted,
+                share: o.file()?.share,
+            })
         })
+        .any(|held| !compatible(adding, held, Kin::Same))
 }
 
 fn shares_delete(open: &Open) -> bool {

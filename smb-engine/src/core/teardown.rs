@@ -237,6 +237,7 @@ pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
     let Some(session) = core.sessions.remove(id) else {
         return;
     };
+    core.session_by_wire.remove(&session.wire);
     core.timers.clear(Timer::Idle(id));
     core.timers.clear(Timer::Expire(id));
     let conns: Vec<ConnId> = session

@@ -223,7 +223,10 @@ fn flush(core: &mut Core, chain_id: Id<Chain>) {
     let (conn, sealed, kept) = (chain.conn, chain.sealed, chain.seal.take());
     // The answer to an encrypted message is encrypted ([MS-SMB2] 3.3.4.1.4).
     let seal = sealed.and_then(|session| {
-        kept.or_else(|| core.sessions.get_mut(Id::from_u64(session.0)?)?.seal_plan())
+        kept.or_else(|| {
+            let (id, _) = core.session_by_wire(session)?;
+            core.sessions.get_mut(id)?.seal_plan()
+        })
     });
     if sealed.is_some() && seal.is_none() {
         // Nothing that was asked in secret is answered in the clear.
@@ -249,8 +252,10 @@ pub(crate) fn drop_chain(core: &mut Core, chain_id: Id<Chain>) {
 
 /// Remembers for later related elements how this one went.
 fn carry(related: &mut Related, command: Command, status: NtStatus, op: &Op, core: &Core) {
-    related.session = Some(op.header.session_id);
-    related.tree = Some(op.header.tree_id());
+    // An element that found no session or tree connect leaves none to those that follow.
+    related.session = op.session.map(|_| op.header.session_id);
+    let connected = command == Command::TreeConnect && !status.is_error();
+    related.tree = (connected || op.tree.is_some()).then(|| op.header.tree_id());
     if command == Command::Create && status.is_error() {
         related.file = LastFile::Failed(status);
         return;

@@ -31,7 +31,8 @@ pub(super) fn seal(answer: Outbound) -> Segments {
                 sign,
             }),
             true,
-        ) => read_in_place(
+            // Without data there is no room in front either.
+        ) if !payload.is_empty() => read_in_place(
             Answer {
                 header,
                 body: Body::Read(Payload::default()),
@@ -77,6 +78,7 @@ fn read_in_place(mut answer: Answer, payload: Payload, front: usize, sealed: boo
 /// Any other message: encoded one after the other, each signed once its padding is there.
 fn joined(elements: Vec<Answer>, front: usize, sealed: bool) -> BytesMut {
     let mut joiner = Joiner::append_to(BytesMut::zeroed(front));
+    let compound = elements.len() > 1;
     let mut keys = Vec::with_capacity(elements.len());
     for mut answer in elements {
         let sign = if sealed { None } else { answer.sign.take() };
@@ -97,9 +99,17 @@ fn joined(elements: Vec<Answer>, front: usize, sealed: bool) -> BytesMut {
                 answer.header.encode(w);
                 read::Response::encode_fixed(payload.len(), w);
                 w.bytes(payload.data());
+                // StructureSize 17 counts one byte of buffer, which is there even without data.
+                if payload.is_empty() {
+                    w.u8(0);
+                }
             }
         }
         keys.push(sign);
+    }
+    if compound {
+        // [MS-SMB2] 3.3.4.1.3 leaves the last one open; Windows pads it, and clients count on that.
+        joiner.pad();
     }
     let Joined { mut buf, elements } = joiner.finish();
     for (range, key) in elements.into_iter().zip(keys) {

@@ -3,6 +3,9 @@
 use bitflags::bitflags;
 use bytes::Bytes;
 use smb_proto::FileTime;
+use smb_proto::dtyp::{
+    AccessMask, Ace, AceFlags, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
+};
 use smb_proto::info::FileAttributes;
 
 /// Identity of a file or directory, the same for all its names and streams, and stable while the
@@ -45,6 +48,33 @@ pub struct FileInfo {
 }
 
 impl FileInfo {
+    /// An ordinary file with nothing special about it, all of whose times are `time`.
+    #[must_use]
+    pub fn file(node: NodeId, size: u64, time: FileTime) -> Self {
+        Self {
+            node,
+            creation: time,
+            access: time,
+            write: time,
+            change: time,
+            size,
+            allocation: size,
+            attributes: FileAttributes::NORMAL,
+            links: 1,
+            ea_size: 0,
+            reparse_tag: 0,
+        }
+    }
+
+    /// A directory with nothing special about it.
+    #[must_use]
+    pub fn directory(node: NodeId, time: FileTime) -> Self {
+        Self {
+            attributes: FileAttributes::DIRECTORY,
+            ..Self::file(node, 0, time)
+        }
+    }
+
     /// Whether it is a directory.
     #[must_use]
     pub fn is_directory(&self) -> bool {
@@ -94,6 +124,20 @@ pub struct AllocatedRange {
     pub len: u64,
 }
 
+/// A descriptor that lets everybody read and nobody write, for backends without security.
+#[must_use]
+pub fn readable_by_all() -> SecurityDescriptor {
+    let read = AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE;
+    let everybody = Ace::allow(Sid::WORLD, read, AceFlags::empty());
+    SecurityDescriptor {
+        control: SdControl::empty(),
+        owner: Some(Sid::LOCAL_SYSTEM),
+        group: Some(Sid::LOCAL_SYSTEM),
+        sacl: AclSlot::Absent,
+        dacl: AclSlot::Acl(Acl::new(vec![everybody])),
+    }
+}
+
 /// A volume, [MS-FSCC] 2.5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeInfo {
@@ -113,6 +157,23 @@ pub struct VolumeInfo {
     pub available_units: u64,
     /// Allocation units free.
     pub free_units: u64,
+}
+
+impl VolumeInfo {
+    /// A volume on which there is no room, with 4 KiB units.
+    #[must_use]
+    pub fn full(label: &str) -> Self {
+        Self {
+            creation: FileTime::ZERO,
+            serial: 0,
+            label: label.to_owned(),
+            sector: 512,
+            sectors_per_unit: 8,
+            total_units: 1,
+            available_units: 0,
+            free_units: 0,
+        }
+    }
 }
 
 bitflags! {

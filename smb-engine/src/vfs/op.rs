@@ -356,9 +356,16 @@ pub struct Reparse {
 
 /// READ data with room in front, so that headers can be written before it and the whole sealed in
 /// place without moving the data.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     buf: BytesMut,
+}
+
+impl Default for Payload {
+    /// No data, with the room in front all the same.
+    fn default() -> Self {
+        Self::zeroed(0)
+    }
 }
 
 impl Payload {
@@ -486,7 +493,7 @@ pub enum VfsReply {
     Reparse(Reparse),
 }
 
-/// The bad answers. [`crate::status`] has the one mapping to NTSTATUS.
+/// The bad answers. One place in the engine maps them to NTSTATUS.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VfsError {
     /// The thing is gone (an open of a missing name answers [`VfsReply::Missing`] instead).

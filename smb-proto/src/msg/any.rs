@@ -240,9 +240,9 @@ fn has_own_body(command: Command, status: NtStatus, element: &Bytes) -> bool {
         | (Command::SessionSetup, NtStatus::MORE_PROCESSING_REQUIRED)
         | (Command::QueryInfo, NtStatus::BUFFER_OVERFLOW)
         | (Command::ChangeNotify, NtStatus::NOTIFY_ENUM_DIR) => true,
-        // Servers differ in what they send with these, but StructureSize tells: 9 is an error.
-        (Command::Read, NtStatus::BUFFER_OVERFLOW)
-        | (Command::Ioctl, NtStatus::BUFFER_OVERFLOW | NtStatus::INVALID_PARAMETER) => {
+        // Servers differ in what they send with these, and a copy that came to a halt is reported with
+        // any status (3.3.5.15.6.1), but StructureSize tells: 9 is an error.
+        (Command::Read, NtStatus::BUFFER_OVERFLOW) | (Command::Ioctl, _) => {
             Fields::at(element, HEADER_LEN, "SMB2 response").and_then(|mut f| f.u16()) != Ok(9)
         }
         _ => false,
@@ -341,6 +341,8 @@ mod tests {
             (Command::ChangeNotify, NtStatus::NOTIFY_CLEANUP, error()),
             (Command::Ioctl, NtStatus::INVALID_PARAMETER, ioctl()),
             (Command::Ioctl, NtStatus::INVALID_PARAMETER, error()),
+            (Command::Ioctl, NtStatus::FILE_LOCK_CONFLICT, ioctl()),
+            (Command::Ioctl, NtStatus::FILE_LOCK_CONFLICT, error()),
             (Command::Cancel, NtStatus::CANCELLED, error()),
         ] {
             let (header, bytes) = response(command, status, &body);

@@ -130,6 +130,11 @@ impl Joiner {
         self.start.is_none()
     }
 
+    /// Pads the last element as well, as Windows does in answers to compounds.
+    pub fn pad(&mut self) {
+        self.w.align(8);
+    }
+
     /// Ends the last element, which is not padded.
     #[must_use]
     pub fn finish(mut self) -> Joined {

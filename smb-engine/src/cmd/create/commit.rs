@@ -180,7 +180,7 @@ fn enter(
             position: 0,
             scan: Scan::default(),
             watch: None,
-            frozen_write_time: false,
+            frozen_write_time: None,
             wrote: false,
         }),
         running: 1,

@@ -16,6 +16,8 @@ mod missing;
 mod pipe;
 mod reply;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -248,8 +250,10 @@ impl Attempt {
         let rights = f.desired | f.implied();
         if f.directory() {
             // The rights of the same number mean adding entries; a directory's data is its list.
-            return if f.maximum || rights.intersects(READS | WRITES) {
+            return if rights.intersects(READS | WRITES) {
                 DataAccess::Read
+            } else if f.maximum {
+                DataAccess::Best
             } else {
                 DataAccess::None
             };

@@ -46,6 +46,10 @@ impl Fields {
         if r.impersonation_level > ImpersonationLevel::DELEGATE {
             return Err(NtStatus::BAD_IMPERSONATION_LEVEL);
         }
+        let raw = r.desired_access;
+        if raw.is_empty() || raw.bits() & RESERVED_ACCESS != 0 {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
         let disposition = r.disposition().ok_or(INVALID)?;
         let options = r.create_options;
         if options.bits() & RESERVED_OPTIONS != 0
@@ -58,10 +62,6 @@ impl Fields {
             CreateOptions::OPEN_BY_FILE_ID.bits() | CreateOptions::RESERVE_OPFILTER.bits();
         if options.bits() & (unsupported | CREATE_TREE_CONNECTION) != 0 {
             return Err(NtStatus::NOT_SUPPORTED);
-        }
-        let raw = r.desired_access;
-        if raw.is_empty() || raw.bits() & RESERVED_ACCESS != 0 {
-            return Err(NtStatus::ACCESS_DENIED);
         }
         let maximum = raw.contains(AccessMask::MAXIMUM_ALLOWED);
         let desired = raw.map_generic().difference(AccessMask::MAXIMUM_ALLOWED);

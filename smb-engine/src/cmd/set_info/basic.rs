@@ -6,21 +6,23 @@ use smb_proto::info::file::FileBasicInformation;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::{FileTime, NtStatus};
 
-use super::super::{CmdResult, Cx};
+use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{done, expect_done, malformed, needs, tell, waits};
 use crate::core::Wake;
-use crate::vfs::{BasicChange, VfsOp};
+use crate::vfs::{BasicChange, VfsOp, VfsReply};
 
 /// A change on its way.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct State {
-    filter: CompletionFilter,
-    frozen: Option<bool>,
+pub(crate) enum State {
+    /// Asking for the write time that is to stay.
+    Reading(Plan),
+    /// Changing.
+    Setting(Plan),
 }
 
 /// What one time of the request means ([MS-FSCC] 2.4.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     /// 0: leave it alone.
     Nothing,
     /// −1: implicit updates through this open stop.
@@ -42,12 +44,12 @@ fn asked(time: FileTime) -> Result<Asked, NtStatus> {
 }
 
 /// A request taken apart.
-#[derive(Debug, PartialEq, Eq)]
-struct Plan {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
     change: BasicChange,
     filter: CompletionFilter,
-    /// Whether the write time stays what it is when data is written through this open.
-    frozen: Option<bool>,
+    /// What the request says about the write time.
+    of_write: Asked,
 }
 
 fn plan(info: &FileBasicInformation, directory: bool) -> Result<Plan, NtStatus> {
@@ -86,11 +88,7 @@ fn plan(info: &FileBasicInformation, directory: bool) -> Result<Plan, NtStatus> 
             attributes,
         },
         filter,
-        frozen: match of_write {
-            Asked::Nothing => None,
-            Asked::Freeze | Asked::Set(_) => Some(true),
-            Asked::Thaw => Some(false),
-        },
+        of_write,
     })
 }
 
@@ -100,31 +98,50 @@ pub(super) fn start(cx: &mut Cx<'_>, input: &[u8]) -> CmdResult {
     let file = cx.file_open()?;
     let handle = file.handle;
     let plan = plan(&info, file.directory)?;
-    let state = State {
-        filter: plan.filter,
-        frozen: plan.frozen,
-    };
-    if plan.change == BasicChange::default() {
-        return finish(cx, state);
+    if plan.of_write == Asked::Freeze {
+        cx.ask_vfs(VfsOp::Stat { handle })?;
+        return waits(super::State::Basic(State::Reading(plan)));
     }
+    set(cx, plan)
+}
+
+fn set(cx: &mut Cx<'_>, plan: Plan) -> CmdResult {
+    if plan.change == BasicChange::default() {
+        return finish(cx, plan);
+    }
+    let handle = cx.file_open()?.handle;
     cx.ask_vfs(VfsOp::SetBasic {
         handle,
         change: plan.change,
     })?;
-    waits(super::State::Basic(state))
+    waits(super::State::Basic(State::Setting(plan)))
 }
 
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
-    expect_done(wake)?;
-    finish(cx, state)
+    match state {
+        State::Reading(plan) => {
+            let VfsReply::Info(info) = wake.vfs()? else {
+                return Err(WRONG_REPLY);
+            };
+            cx.file_open_mut()?.frozen_write_time = Some(info.write);
+            set(cx, plan)
+        }
+        State::Setting(plan) => {
+            expect_done(wake)?;
+            finish(cx, plan)
+        }
+    }
 }
 
-fn finish(cx: &mut Cx<'_>, state: State) -> CmdResult {
-    if let Some(frozen) = state.frozen {
-        cx.file_open_mut()?.frozen_write_time = frozen;
+fn finish(cx: &mut Cx<'_>, plan: Plan) -> CmdResult {
+    let file = cx.file_open_mut()?;
+    match plan.of_write {
+        Asked::Nothing | Asked::Freeze => {}
+        Asked::Thaw => file.frozen_write_time = None,
+        Asked::Set(time) => file.frozen_write_time = Some(time),
     }
-    if !state.filter.is_empty() {
-        tell(cx, state.filter)?;
+    if !plan.filter.is_empty() {
+        tell(cx, plan.filter)?;
     }
     Ok(done())
 }
@@ -141,7 +158,10 @@ mod tests {
     fn zero_leaves_everything_alone() {
         let p = plan(&info(), false).unwrap();
         assert_eq!(p.change, BasicChange::default());
-        assert_eq!((p.filter, p.frozen), (CompletionFilter::empty(), None));
+        assert_eq!(
+            (p.filter, p.of_write),
+            (CompletionFilter::empty(), Asked::Nothing)
+        );
     }
 
     #[test]
@@ -151,11 +171,12 @@ mod tests {
             ..info()
         };
         let p = plan(&with(-1), false).unwrap();
-        assert_eq!((p.change.write, p.frozen), (None, Some(true)));
+        assert_eq!((p.change.write, p.of_write), (None, Asked::Freeze));
         let p = plan(&with(-2), false).unwrap();
-        assert_eq!((p.change.write, p.frozen), (None, Some(false)));
+        assert_eq!((p.change.write, p.of_write), (None, Asked::Thaw));
         let p = plan(&with(5), false).unwrap();
-        assert_eq!((p.change.write, p.frozen), (Some(FileTime(5)), Some(true)));
+        assert_eq!(p.change.write, Some(FileTime(5)));
+        assert_eq!(p.of_write, Asked::Set(FileTime(5)));
         assert_eq!(p.filter, CompletionFilter::LAST_WRITE);
         assert_eq!(plan(&with(-3), false), Err(NtStatus::INVALID_PARAMETER));
         assert_eq!(

@@ -24,6 +24,8 @@ use crate::vfs::{VfsOp, VfsReply};
 pub(crate) enum State {
     /// The change itself; then watchers are told.
     Changing(CompletionFilter),
+    /// The write time, which the client keeps where it is.
+    Restoring,
     /// Times and attributes.
     Basic(basic::State),
     /// Steps before a file may be marked for deletion.
@@ -61,6 +63,13 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Changing(filter) => {
             expect_done(wake)?;
             tell(cx, filter)?;
+            if filter.contains(CompletionFilter::SIZE) && cx.restore_write_time()? {
+                return waits(State::Restoring);
+            }
+            Ok(done())
+        }
+        State::Restoring => {
+            expect_done(wake)?;
             Ok(done())
         }
         State::Basic(s) => basic::resume(cx, s, wake),

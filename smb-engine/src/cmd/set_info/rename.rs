@@ -301,7 +301,9 @@ fn judge_parent(cx: &Cx<'_>, task: &mut Task, parent: &Opened) -> Result<Next, R
     if !allowed.contains(add) {
         return Ok(Next::Refuse(NtStatus::ACCESS_DENIED));
     }
-    if rename::directory_held(cx.core, id, parent.info.node) {
+    // Directories are renamed whoever holds the one that they are in: as in Samba, whose clients
+    // keep watches there.
+    if !file.directory && rename::directory_held(cx.core, id, parent.info.node) {
         return Ok(Next::Refuse(NtStatus::SHARING_VIOLATION));
     }
     task.delete_child = allowed.contains(AccessMask::FILE_DELETE_CHILD);

@@ -1,0 +1,1 @@
+"""What the suites against real clients share: servers, observation, reporting."""

@@ -1,0 +1,88 @@
+//! The storage of a share, from its configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use smb_engine::identity::Identity;
+use smb_engine::names::Pattern;
+use smb_engine::vfs::{Backend, Capabilities, VfsOp, VfsResult};
+use smb_proto::dtyp::Sid;
+
+use crate::config::{InheritOwner, ShareConfig};
+use crate::fs::{HostId, LocalFs, LocalFsError, LocalOptions, SidMapper};
+use crate::users::sids;
+
+/// Users and groups of the host have the SIDs that ksmbd gives them.
+struct HostSids {
+    domain: Sid,
+}
+
+impl SidMapper for HostSids {
+    fn sid(&self, id: HostId) -> Sid {
+        match id {
+            HostId::User(uid) => sids::of_uid(&self.domain, uid),
+            HostId::Group(gid) => sids::of_gid(gid),
+        }
+    }
+
+    fn host_id(&self, sid: &Sid) -> Option<HostId> {
+        sids::uid_of(&self.domain, sid)
+            .map(HostId::User)
+            .or_else(|| sids::gid_of(sid).map(HostId::Group))
+    }
+}
+
+/// A directory with fewer capabilities than its file system has, because the configuration says so.
+struct Limited {
+    fs: LocalFs,
+    without: Capabilities,
+}
+
+impl Backend for Limited {
+    fn capabilities(&self) -> Capabilities {
+        self.fs.capabilities() - self.without
+    }
+
+    fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {
+        self.fs.execute(by, op)
+    }
+}
+
+/// Opens the directory of a share and logs what is worth knowing about it.
+///
+/// # Errors
+/// The directory cannot be shared.
+pub fn open(
+    share: &ShareConfig,
+    path: &PathBuf,
+    domain: &Sid,
+) -> Result<Arc<dyn Backend>, LocalFsError> {
+    let options = LocalOptions {
+        create_mask: share.create_mask.0,
+        directory_mask: share.directory_mask.0,
+        force_create_mode: share.force_create_mode.0,
+        force_directory_mode: share.force_directory_mode.0,
+        hide_dot_files: share.hide_dot_files,
+        veto_files: share
+            .veto_files
+            .0
+            .iter()
+            .filter_map(|n| Pattern::new(n))
+            .collect(),
+        follow_symlinks: share.follow_symlinks,
+        cross_mounts: share.crossmnt,
+        store_dos_attributes: share.store_dos_attributes,
+        inherit_owner: share.inherit_owner != InheritOwner::No,
+        label: share.name.clone(),
+        sids: Arc::new(HostSids { domain: *domain }),
+    };
+    let fs = LocalFs::open(path, options)?;
+    for note in fs.notes() {
+        tracing::warn!(share = share.name, "{note}");
+    }
+    let mut without = Capabilities::empty();
+    without.set(Capabilities::EAS, !share.ea_support);
+    without.set(Capabilities::STREAMS, !share.vfs_objects.streams_xattr);
+    without.set(Capabilities::SECURITY, !share.vfs_objects.acl_xattr);
+    Ok(Arc::new(Limited { fs, without }))
+}
