@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from harness import paths, payload, proc
 from harness.farm import Farm
@@ -55,11 +57,10 @@ class Run:
     sizes: tuple[int, ...]
     # Whether clients also do what only they can.
     extra: bool = True
-    # Clients connect to port 445 of an address of their own in this network; empty: to any port of 127.0.0.1.
-    network: str = ""
-
-    def at(self, number: int) -> tuple[str, int]:
-        return (f"{self.network}.{number}", 445) if self.network else (HOST, 0)
+    # Cell number to where its client connects; port 0: any.
+    at: Callable[[int], tuple[str, int]] = lambda number: (HOST, 0)
+    # What is done around a cell, given its number and name.
+    around: Callable[[int, str], AbstractContextManager] = lambda number, name: nullcontext()
 
 
 def run_cell(run: Run, number: int, job: tuple) -> None:
@@ -83,7 +84,8 @@ def run_cell(run: Run, number: int, job: tuple) -> None:
     }
     command = [sys.executable, "-m", "clients.cell", json.dumps(request)]
     try:
-        done = proc.run(command, timeout=LIMIT_LARGE if payload.GIB in sizes else LIMIT, cwd=paths.CONFORMANCE)
+        with run.around(number, name):
+            done = proc.run(command, timeout=LIMIT_LARGE if payload.GIB in sizes else LIMIT, cwd=paths.CONFORMANCE)
         answer = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired as late:
         report.fail(f"{name}: not done after {late.timeout:.0f} s")
