@@ -144,12 +144,11 @@ impl LocalFs {
             );
             return Ok(closed(made()));
         };
-        if let Some(state) = stored.state {
-            let default = posix(&holder, posix_acl::DEFAULT)?;
-            if state != ntacl::state_hash(ids(stat), access.as_ref(), default.as_ref()) {
-                // The permissions were changed on the host since it was stored.
-                return Ok(made());
-            }
+        if let Some(state) = stored.state
+            && !states(&holder, stat, access.as_ref())?.contains(&state)
+        {
+            // The permissions were changed on the host since it was stored.
+            return Ok(made());
         }
         let mut descriptor = stored.descriptor;
         let fallback = made();
@@ -313,8 +312,7 @@ impl LocalFs {
         let holder = open.node.holder();
         let stat = stat_fd(open.node.fd()).map_err(os)?;
         let access = posix(&holder, posix_acl::ACCESS)?;
-        let default = posix(&holder, posix_acl::DEFAULT)?;
-        let state = ntacl::state_hash(ids(&stat), access.as_ref(), default.as_ref());
+        let [state, _] = states(&holder, &stat, access.as_ref())?;
         let value = ntacl::encode(descriptor, &state, now());
         holder
             .set(self.ntacl, &value, XattrFlags::empty())
@@ -445,9 +443,21 @@ fn posix(holder: &Holder<'_>, name: &str) -> Result<Option<PosixAcl>, VfsError> 
     Ok(value.as_deref().and_then(PosixAcl::parse))
 }
 
-/// Owner, group and mode.
-fn ids(stat: &Statx) -> (u32, u32, u16) {
-    (stat.stx_uid, stat.stx_gid, stat.stx_mode)
+/// The hashes that tie a descriptor to the state of the file system: Samba's, and that of ksmbd. For
+/// a directory without default ACL Samba counts an empty one, ksmbd none.
+fn states(
+    holder: &Holder<'_>,
+    stat: &Statx,
+    access: Option<&PosixAcl>,
+) -> Result<[[u8; 32]; 2], VfsError> {
+    let ids = (stat.stx_uid, stat.stx_gid, stat.stx_mode);
+    if file_type(stat) != FileType::Directory {
+        return Ok([ntacl::state_hash(ids, access, None); 2]);
+    }
+    let default = posix(holder, posix_acl::DEFAULT)?;
+    let ksmbd = ntacl::state_hash(ids, access, default.as_ref());
+    let default = default.unwrap_or(PosixAcl(Vec::new()));
+    Ok([ntacl::state_hash(ids, access, Some(&default)), ksmbd])
 }
 
 fn now() -> FileTime {

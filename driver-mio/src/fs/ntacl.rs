@@ -159,6 +159,10 @@ mod tests {
     const DIRECTORY_STATE: &str =
         "5d47bdbdb44f29bec59a3a5b5d9e5b4104f4304cf4b8e14a80376ef83245b6d3";
 
+    /// The same for a directory without default ACL.
+    const BARE_DIRECTORY_STATE: &str =
+        "19fd3b16ac5cf30c5e98036735f7dbcfda691b0b727ff3e2dae73f826f2cf232";
+
     fn hex(text: &str) -> Vec<u8> {
         (0..text.len())
             .step_by(2)
@@ -192,6 +196,9 @@ mod tests {
         assert_eq!(Stored::parse(&hex(FILE)).unwrap().state, Some(file));
         let directory = state_hash((1003, 65534, 0o040_775), Some(&acl), Some(&acl));
         assert_eq!(directory[..], hex(DIRECTORY_STATE));
+        let empty = PosixAcl(Vec::new());
+        let bare = state_hash((1003, 65534, 0o040_775), Some(&acl), Some(&empty));
+        assert_eq!(bare[..], hex(BARE_DIRECTORY_STATE));
     }
 
     #[test]

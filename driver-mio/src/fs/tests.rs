@@ -345,7 +345,7 @@ fn new_files_have_the_configured_modes() {
     f.create("f");
     f.mkdir("d");
     let mode = |n: &str| host::metadata(f.path(n)).unwrap().mode() & 0o7777;
-    assert_eq!(mode("f"), 0o661);
+    assert_eq!(mode("f"), 0o761);
     assert_eq!(mode("d"), 0o1777);
 }
 
