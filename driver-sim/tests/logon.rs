@@ -265,11 +265,13 @@ fn proving_again_keeps_the_session() {
         let again = pair.logon_for(end, user(), LogonFor::Again(id));
         assert_eq!(again, Ok(id));
         assert!(pair.call(tree, echo::Request).signed);
-        // A failed repetition leaves the session as it was.
+        // A failed repetition ends the session and what it has open ([MS-SMB2] 3.3.5.5.3).
+        pair.create_new(tree, "f").unwrap();
         let wrong = Credentials::new("user", "wrong");
         let failed = pair.logon_for(end, wrong, LogonFor::Again(id));
         assert_eq!(failed, Err(NtStatus::LOGON_FAILURE));
-        assert_eq!(pair.call(tree, echo::Request).status(), NtStatus::SUCCESS);
+        assert_eq!((pair.counts().sessions, pair.counts().opens), (0, 0));
+        assert!(pair.is_connected(end));
         pair.finish();
     }
 }

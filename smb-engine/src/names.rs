@@ -39,6 +39,56 @@ pub fn short_enough(name: &str) -> bool {
         && !name.ends_with('.')
 }
 
+/// An 8.3 name for a name that is none, for backends whose host keeps no short names: two characters
+/// of the name, `~`, five digits made from all of it, and three characters of the extension. The same
+/// name always gets the same one; that two names of a directory get the same is unlikely, not
+/// impossible. `None` for a name that has the form itself.
+#[must_use]
+pub fn short_name(name: &str) -> Option<String> {
+    if short_enough(name) {
+        return None;
+    }
+    let plain = |part: &str, most: usize| -> String {
+        part.chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+            .map(|c| c.to_ascii_uppercase())
+            .take(most)
+            .collect()
+    };
+    let (base, extension) = match name.rsplit_once('.') {
+        Some((base, extension)) if !base.is_empty() => (base, plain(extension, 3)),
+        _ => (name, String::new()),
+    };
+    // FNV-1a.
+    let mut hash = fold(name).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut out = format!("{:_<2}~", plain(base, 2));
+    for _ in 0..SHORT_DIGITS {
+        let digit = u32::try_from(hash % 36).unwrap_or(0);
+        out.extend(char::from_digit(digit, 36).map(|c| c.to_ascii_uppercase()));
+        hash /= 36;
+    }
+    if !extension.is_empty() {
+        out.push('.');
+        out.push_str(&extension);
+    }
+    Some(out)
+}
+
+/// Digits in the names that [`short_name`] makes.
+const SHORT_DIGITS: usize = 5;
+
+/// Whether a name could be one that [`short_name`] makes; a backend that does not find a name like
+/// this looks for the one that it is made of.
+#[must_use]
+pub fn is_made_short(name: &str) -> bool {
+    let base = name.rsplit_once('.').map_or(name, |(base, _)| base);
+    short_enough(name)
+        && base.len() == SHORT_DIGITS.saturating_add(3)
+        && base.get(2..3) == Some("~")
+}
+
 /// Whether a text can be the name of an extended attribute: 1 to 254 ASCII characters, none of them
 /// a control character or one of `"*+,/:;<=>?[\]|` ([MS-FSCC] 2.4.15).
 #[must_use]
@@ -177,6 +227,25 @@ mod tests {
         ] {
             assert!(!short_enough(no), "{no}");
         }
+        for long in [
+            "a long name.text",
+            ".profile",
+            "\u{e4}",
+            "a.b.c",
+            "x.",
+            "name with ~",
+        ] {
+            let short = short_name(long).unwrap();
+            assert!(
+                short_enough(&short) && is_made_short(&short),
+                "{long} {short}"
+            );
+            assert_eq!(short_name(&long.to_uppercase()), Some(short));
+        }
+        assert!(short_name("a long name.text").unwrap().starts_with("AL~"));
+        assert_ne!(short_name("a long name 1"), short_name("a long name 2"));
+        assert_eq!(short_name("short.txt"), None);
+        assert!(!is_made_short("short.txt") && !is_made_short("~WRL0001.tmp"));
         assert!(valid_ea_name("user.name 1"));
         let long = "x".repeat(255);
         for no in ["", "a*", "a\\b", "\u{e4}", "a\n", &long] {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
 use rustix::io::Errno;
-use smb_engine::names::fold;
+use smb_engine::names::{fold, is_made_short, short_name};
 
 use super::error::retry;
 use super::names::to_share;
@@ -58,8 +58,17 @@ impl Names {
         }
     }
 
+    /// The name, or the one whose 8.3 form it is.
     fn find(&self, folded: &str) -> Option<Vec<u8>> {
-        self.0.get(folded)?.first().cloned()
+        if let Some(found) = self.0.get(folded) {
+            return found.first().cloned();
+        }
+        if !is_made_short(folded) {
+            return None;
+        }
+        let mut all = self.0.values().flatten();
+        all.find(|host| short_name(&to_share(host)).is_some_and(|s| s == folded))
+            .cloned()
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{FileType, Statx};
 use rustix::io::Errno;
 use smb_engine::identity::Identity;
-use smb_engine::names::Pattern;
+use smb_engine::names::{Pattern, short_name};
 use smb_engine::vfs::{DirItem, Listing, SharePath, VfsError, VfsReply, VfsResult};
 
 use super::LocalFs;
@@ -140,8 +140,8 @@ impl LocalFs {
             }
         };
         Ok(Some(DirItem {
+            short_name: short_name(&name).unwrap_or_default(),
             name,
-            short_name: String::new(),
             info,
         }))
     }

@@ -27,15 +27,20 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &change_notify::Request) -> CmdRes
     if !open.granted.contains(AccessMask::FILE_LIST_DIRECTORY) {
         return Err(Refusal(NtStatus::ACCESS_DENIED));
     }
-    // A filter of unknown flags only waits for ever; one of none makes no sense.
-    if request.completion_filter.is_empty() {
-        return Err(Refusal(NtStatus::INVALID_PARAMETER));
-    }
-    let recursive = request.flags.contains(ChangeNotifyFlags::WATCH_TREE);
-    crate::core::notify::watch(cx.core, id, request.completion_filter, recursive);
     let state = State {
         room: usize::try_from(request.output_buffer_length).unwrap_or(usize::MAX),
     };
+    // Filter, scope and size of the first request are those of all.
+    if cx.file_open()?.watch.is_none() {
+        // A filter of unknown flags only waits for ever; an empty one makes no sense.
+        if request.completion_filter.is_empty() {
+            return Err(Refusal(NtStatus::INVALID_PARAMETER));
+        }
+        let recursive = request.flags.contains(ChangeNotifyFlags::WATCH_TREE);
+        let max = state.room.min(cx.core.config.limits.max_notify_bytes);
+        let watch = Watch::new(request.completion_filter, recursive, max);
+        crate::core::notify::watch(cx.core, id, watch);
+    }
     look(cx, id, state)
 }
 
@@ -113,15 +118,12 @@ mod tests {
 
     #[test]
     fn too_much_for_the_client_is_dropped() {
-        let mut watch = Watch::new(CompletionFilter::FILE_NAME, false);
+        let mut watch = Watch::new(CompletionFilter::FILE_NAME, false, 1000);
         let add = |watch: &mut Watch| {
-            watch.add(
-                Change {
-                    action: Action::ADDED,
-                    name: "abc".to_owned(),
-                },
-                1000,
-            );
+            watch.add(Change {
+                action: Action::ADDED,
+                name: "abc".to_owned(),
+            });
         };
         add(&mut watch);
         add(&mut watch);

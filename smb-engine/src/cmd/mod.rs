@@ -265,20 +265,32 @@ impl Cx<'_> {
         self.ask_backend(backend, by, op)
     }
 
-    /// Data was changed through the operation's open: if the client keeps the write time where it is
-    /// ([MS-FSCC] 2.4.7), asks the backend to set it back, and says so.
-    pub(crate) fn restore_write_time(&mut self) -> Result<bool, Refusal> {
+    /// Data was changed through the operation's open: if the client keeps its times where they are
+    /// ([MS-FSCC] 2.4.7), asks the backend to set them back, and says so.
+    pub(crate) fn restore_times(&mut self) -> Result<bool, Refusal> {
         let file = self.file_open()?;
-        let (handle, frozen) = (file.handle, file.frozen_write_time);
-        if frozen.is_none() {
-            return Ok(false);
-        }
+        let handle = file.handle;
         let change = BasicChange {
-            write: frozen,
+            write: file.frozen_write_time,
+            change: file.frozen_change_time,
             ..BasicChange::default()
         };
+        if change == BasicChange::default() {
+            return Ok(false);
+        }
         self.ask_vfs(VfsOp::SetBasic { handle, change })?;
         Ok(true)
+    }
+
+    /// The session is about to end; if the request came encrypted, its answer will be still.
+    pub(crate) fn keep_seal_plan(&mut self, id: Id<Session>) {
+        let plan = self.core.sessions.get_mut(id).and_then(Session::seal_plan);
+        let chain = self.op_ref().ok().and_then(|op| op.chain);
+        if let Some(chain) = chain.and_then(|c| self.core.chains.get_mut(c))
+            && chain.sealed.is_some()
+        {
+            chain.seal = plan;
+        }
     }
 
     /// Asks any backend as any identity.

@@ -364,7 +364,8 @@ fn check_binding(
     Ok(())
 }
 
-/// An authentication failed: a new session ends, an existing one stays as it was.
+/// An authentication failed: a new session ends, and so does one whose user could not be proved
+/// again, with all it has open (3.3.5.5.3). One that was to be bound stays as it was.
 fn fail(cx: &mut Cx<'_>, id: Id<Session>, conn: ConnId, user: &str, status: NtStatus) -> Refusal {
     cx.core.event(Event::LogonFailed {
         conn,
@@ -388,7 +389,11 @@ fn fail(cx: &mut Cx<'_>, id: Id<Session>, conn: ConnId, user: &str, status: NtSt
                 c.sessions.remove(&wire);
             }
         }
-        Some(Purpose::Again) | None => {}
+        Some(Purpose::Again) => {
+            cx.keep_seal_plan(id);
+            teardown::end_session(cx.core, cx.now, id);
+        }
+        None => {}
     }
     Refusal(status)
 }

@@ -181,7 +181,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                 f.position = offset.saturating_add(u64::from(count));
             }
             notify::data_written(cx.core, cx.now, id);
-            if cx.restore_write_time()? {
+            if cx.restore_times()? {
                 return Ok(Step::Wait(Phase::Write(State::Restoring { count })));
             }
             Ok(msg::Response::Write(Response { count }).into())

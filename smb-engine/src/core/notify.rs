@@ -31,7 +31,6 @@ pub(crate) fn report_all(
     changes: &[(&Location, Action)],
     filter: CompletionFilter,
 ) {
-    let max = core.config.limits.max_notify_bytes;
     let watching: Vec<Id<Open>> = core.watching.iter().copied().collect();
     for id in watching {
         let mut wake = None;
@@ -42,13 +41,10 @@ pub(crate) fn report_all(
         {
             for (at, action) in changes {
                 if let Some(name) = name_for(&f.at.path, watch.recursive, at) {
-                    watch.add(
-                        Change {
-                            action: *action,
-                            name,
-                        },
-                        max,
-                    );
+                    watch.add(Change {
+                        action: *action,
+                        name,
+                    });
                     wake = watch.waiting.front().copied();
                 }
             }
@@ -128,13 +124,10 @@ pub(crate) fn directory_goes(core: &mut Core, now: Now, row: Id<File>) {
     }
 }
 
-/// Gives an open a watch, unless it has one: filter and scope are those of the first request.
-pub(crate) fn watch(core: &mut Core, id: Id<Open>, filter: CompletionFilter, recursive: bool) {
-    let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) else {
-        return;
-    };
-    if f.watch.is_none() {
-        f.watch = Some(Watch::new(filter, recursive));
+/// Gives an open a watch. It stays as it is for the life of the open.
+pub(crate) fn watch(core: &mut Core, id: Id<Open>, watch: Watch) {
+    if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) {
+        f.watch = Some(watch);
         core.watching.insert(id);
     }
 }

@@ -101,16 +101,6 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
         (None, false) => (Action::REMOVED, Action::ADDED),
     };
     notify::report_all(core, now, backend, &[(&from, gone), (to, come)], filter);
-    if !directory && to.stream.is_none() {
-        // NTFS touches the metadata kept with the new name, and says so.
-        notify::modified(
-            core,
-            now,
-            backend,
-            to,
-            CompletionFilter::ATTRIBUTES | CompletionFilter::CREATION,
-        );
-    }
 }
 
 /// The file of an open has a further name.

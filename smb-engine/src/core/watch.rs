@@ -17,8 +17,10 @@ pub(crate) struct Watch {
     pub(crate) recursive: bool,
     /// Changes that no request has taken yet.
     pub(crate) changes: Vec<Change>,
-    /// Bytes that [`Self::changes`] takes, against `Limits::max_notify_bytes`.
+    /// Bytes that [`Self::changes`] takes in an answer.
     pub(crate) bytes: usize,
+    /// Most of them that are kept: as much as the first request had room for, as on Windows.
+    pub(crate) max: usize,
     /// More happened than is kept: the next answer is STATUS_NOTIFY_ENUM_DIR.
     pub(crate) overflowed: bool,
     /// CHANGE_NOTIFY requests that wait, first come first served.
@@ -27,10 +29,11 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// A watch that has seen nothing yet.
-    pub(crate) fn new(filter: CompletionFilter, recursive: bool) -> Self {
+    pub(crate) fn new(filter: CompletionFilter, recursive: bool, max: usize) -> Self {
         Self {
             filter,
             recursive,
+            max,
             changes: Vec::new(),
             bytes: 0,
             overflowed: false,
@@ -51,19 +54,22 @@ impl Watch {
     }
 
     /// Keeps a change for the next request, or notes that there were too many.
-    pub(crate) fn add(&mut self, entry: Change, max: usize) {
+    pub(crate) fn add(&mut self, entry: Change) {
         if self.overflowed {
             return;
         }
-        // 12 fixed bytes and padding for each, [MS-FSCC] 2.7.1.
-        let size = smb_proto::wire::utf16_len(&entry.name).saturating_add(16);
-        if self.bytes.saturating_add(size) > max {
+        let bytes = self
+            .bytes
+            .checked_next_multiple_of(4)
+            .unwrap_or(usize::MAX)
+            .saturating_add(entry.encoded_len());
+        if bytes > self.max {
             self.overflowed = true;
             self.changes.clear();
             self.bytes = 0;
             return;
         }
-        self.bytes = self.bytes.saturating_add(size);
+        self.bytes = bytes;
         self.changes.push(entry);
     }
 }
@@ -82,18 +88,19 @@ mod tests {
 
     #[test]
     fn keeps_changes_up_to_a_bound() {
-        let mut w = Watch::new(CompletionFilter::FILE_NAME, false);
+        // 12 + 4 bytes each.
+        let mut w = Watch::new(CompletionFilter::FILE_NAME, false, 32);
         assert!(!w.has_news());
-        w.add(change("ab"), 40);
-        w.add(change("cd"), 40);
+        w.add(change("ab"));
+        w.add(change("cd"));
         assert_eq!(w.take().map(|c| c.len()), Some(2));
         assert!(!w.has_news());
-        for _ in 0..4 {
-            w.add(change("ab"), 40);
+        for _ in 0..3 {
+            w.add(change("ab"));
         }
         assert!(w.has_news());
         assert_eq!(w.take(), None);
-        w.add(change("ab"), 40);
+        w.add(change("ab"));
         assert_eq!(w.take(), Some(vec![change("ab")]));
     }
 }

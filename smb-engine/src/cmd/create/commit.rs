@@ -181,6 +181,7 @@ fn enter(
             scan: Scan::default(),
             watch: None,
             frozen_write_time: None,
+            frozen_change_time: None,
             wrote: false,
         }),
         running: 1,

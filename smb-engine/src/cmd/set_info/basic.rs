@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     filter: CompletionFilter,
     /// What the request says about the write time.
     of_write: Asked,
+    /// The same about the change time.
+    of_change: Asked,
 }
 
 fn plan(info: &FileBasicInformation, directory: bool) -> Result<Plan, NtStatus> {
@@ -74,7 +76,7 @@ fn plan(info: &FileBasicInformation, directory: bool) -> Result<Plan, NtStatus> 
     let (access, _) = take(info.last_access_time, CompletionFilter::LAST_ACCESS)?;
     let (write, of_write) = take(info.last_write_time, CompletionFilter::LAST_WRITE)?;
     // No flag of the filter speaks of the change time.
-    let (change, _) = take(info.change_time, CompletionFilter::empty())?;
+    let (change, of_change) = take(info.change_time, CompletionFilter::empty())?;
     let attributes = (!given.is_empty()).then(|| given.difference(FileAttributes::NORMAL));
     if attributes.is_some() {
         filter |= CompletionFilter::ATTRIBUTES;
@@ -89,6 +91,7 @@ fn plan(info: &FileBasicInformation, directory: bool) -> Result<Plan, NtStatus> 
         },
         filter,
         of_write,
+        of_change,
     })
 }
 
@@ -98,7 +101,7 @@ pub(super) fn start(cx: &mut Cx<'_>, input: &[u8]) -> CmdResult {
     let file = cx.file_open()?;
     let handle = file.handle;
     let plan = plan(&info, file.directory)?;
-    if plan.of_write == Asked::Freeze {
+    if plan.of_write == Asked::Freeze || plan.of_change == Asked::Freeze {
         cx.ask_vfs(VfsOp::Stat { handle })?;
         return waits(super::State::Basic(State::Reading(plan)));
     }
@@ -106,14 +109,17 @@ pub(super) fn start(cx: &mut Cx<'_>, input: &[u8]) -> CmdResult {
 }
 
 fn set(cx: &mut Cx<'_>, plan: Plan) -> CmdResult {
-    if plan.change == BasicChange::default() {
+    let mut change = plan.change;
+    if change == BasicChange::default() {
         return finish(cx, plan);
     }
-    let handle = cx.file_open()?.handle;
-    cx.ask_vfs(VfsOp::SetBasic {
-        handle,
-        change: plan.change,
-    })?;
+    let file = cx.file_open()?;
+    let handle = file.handle;
+    // Setting something else would move the change time on.
+    if change.change.is_none() && plan.of_change != Asked::Thaw {
+        change.change = file.frozen_change_time;
+    }
+    cx.ask_vfs(VfsOp::SetBasic { handle, change })?;
     waits(super::State::Basic(State::Setting(plan)))
 }
 
@@ -123,7 +129,13 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
             let VfsReply::Info(info) = wake.vfs()? else {
                 return Err(WRONG_REPLY);
             };
-            cx.file_open_mut()?.frozen_write_time = Some(info.write);
+            let file = cx.file_open_mut()?;
+            if plan.of_write == Asked::Freeze {
+                file.frozen_write_time = Some(info.write);
+            }
+            if plan.of_change == Asked::Freeze {
+                file.frozen_change_time = Some(info.change);
+            }
             set(cx, plan)
         }
         State::Setting(plan) => {
@@ -135,10 +147,15 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
 
 fn finish(cx: &mut Cx<'_>, plan: Plan) -> CmdResult {
     let file = cx.file_open_mut()?;
-    match plan.of_write {
-        Asked::Nothing | Asked::Freeze => {}
-        Asked::Thaw => file.frozen_write_time = None,
-        Asked::Set(time) => file.frozen_write_time = Some(time),
+    for (asked, frozen) in [
+        (plan.of_write, &mut file.frozen_write_time),
+        (plan.of_change, &mut file.frozen_change_time),
+    ] {
+        match asked {
+            Asked::Nothing | Asked::Freeze => {}
+            Asked::Thaw => *frozen = None,
+            Asked::Set(time) => *frozen = Some(time),
+        }
     }
     if !plan.filter.is_empty() {
         tell(cx, plan.filter)?;

@@ -63,7 +63,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Changing(filter) => {
             expect_done(wake)?;
             tell(cx, filter)?;
-            if filter.contains(CompletionFilter::SIZE) && cx.restore_write_time()? {
+            if filter.contains(CompletionFilter::SIZE) && cx.restore_times()? {
                 return waits(State::Restoring);
             }
             Ok(done())
