@@ -1,6 +1,7 @@
 """Files with everything that lives in extended attributes: made by one server, looked at through another."""
 
 import hashlib
+import re
 
 import smbclient as library
 
@@ -65,15 +66,23 @@ class Session:
     def _unc(self, name: str) -> str:
         return rf"\\{HOST}\{SHARE}" + "\\" + name.rstrip("/").replace("/", "\\")
 
-    def _program(self, program: str, *words: str) -> str:
+    def _program(self, program: str, *words: str, target: str = f"/{SHARE}") -> str:
         command = [paths.tool(program, "smbclient"), "-s", "/dev/null", "-U", USER.login]
-        done = proc.run([*command, f"//{self._address}/{SHARE}", *words])
+        done = proc.run([*command, f"//{self._address}{target}", *words])
         if done.returncode != 0 or "NT_STATUS_" in done.stdout:
             raise RuntimeError(f"{program} {' '.join(words)} on {self._server.kind}: {done.stdout.strip()}")
         return done.stdout
 
     def _commands(self, *commands: str) -> None:
         self._program("smbclient", "-c", "; ".join(commands))
+
+    def user_sid(self) -> str:
+        """The user's SID on this server: each server has a domain of its own."""
+        answer = self._program("rpcclient", "-c", f"lookupnames {USER.name}", target="")
+        found = re.search(r"S-1-5-21-[-0-9]+", answer)
+        if found is None:
+            raise RuntimeError(f"{self._server.kind} does not know {USER.name}: {answer}")
+        return found[0]
 
     def make(self) -> None:
         """Makes the sample through this server."""
