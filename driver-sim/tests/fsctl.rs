@@ -441,7 +441,7 @@ fn too_little_room_for_ranges() {
         }
         .encode(w);
     });
-    let mut ask = |pair: &mut Pair, max| fsctl(pair, tree, f, code, all.clone(), max);
+    let ask = |pair: &mut Pair, max| fsctl(pair, tree, f, code, all.clone(), max);
     assert_eq!(ask(&mut pair, 0).0, NtStatus::SUCCESS);
     status(&mut pair, tree, f, FsctlCode::SET_SPARSE, Bytes::new());
     for i in 0..3 {

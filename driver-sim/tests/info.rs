@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use driver_sim::client::{ClientConfig, Credentials, ops};
 use driver_sim::pair::{Pair, Tree};
-use smb_proto::dtyp::{
-    AccessMask, Ace, AceFlags, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
-};
+use smb_proto::dtyp::AccessMask;
 use smb_proto::id::FileId;
 use smb_proto::info::file::{
     EaFlags, FileAllInformation, FileAllocationInformation, FileBasicInformation,
@@ -308,6 +306,27 @@ fn a_write_time_that_the_client_keeps() {
 }
 
 #[test]
+fn a_change_time_that_the_client_keeps() {
+    let (mut pair, tree, file) = world();
+    let set = FileBasicInformation {
+        change_time: FileTime(1 << 56),
+        ..FileBasicInformation::default()
+    };
+    set_basic(&mut pair, tree, file, set).unwrap();
+    pair.advance(std::time::Duration::from_secs(1));
+    let other = FileBasicInformation {
+        attributes: FileAttributes::HIDDEN,
+        ..FileBasicInformation::default()
+    };
+    set_basic(&mut pair, tree, file, other).unwrap();
+    pair.write(tree, file, 0, "x").unwrap();
+    let now = basic(&mut pair, tree, file);
+    assert_eq!(now.change_time, FileTime(1 << 56));
+    assert_eq!(now.attributes, FileAttributes::HIDDEN);
+    pair.finish();
+}
+
+#[test]
 fn sizes() {
     let (mut pair, tree, file) = world();
     let end = |n| bytes(|w| FileEndOfFileInformation { end_of_file: n }.encode(w));
@@ -552,79 +571,6 @@ fn extended_attributes() {
     ] {
         assert_eq!(pair.set_file(tree, file, C::FullEa, input), Err(status));
     }
-    pair.finish();
-}
-
-fn dacl(mask: AccessMask) -> SecurityDescriptor {
-    SecurityDescriptor {
-        dacl: AclSlot::Acl(Acl::new(vec![Ace::allow(
-            Sid::WORLD,
-            mask,
-            AceFlags::empty(),
-        )])),
-        ..SecurityDescriptor::default()
-    }
-}
-
-#[test]
-fn descriptors() {
-    use SecurityInformation as S;
-    let (mut pair, tree, file) = world();
-    let get = |pair: &mut Pair, parts| {
-        let (status, bytes) = ask(pair, tree, ops::query_security(file, parts));
-        assert_eq!(status, NtStatus::SUCCESS);
-        SecurityDescriptor::parse(&bytes).unwrap()
-    };
-    let mut given = dacl(AccessMask::GENERIC_ALL);
-    given.control = SdControl::DACL_AUTO_INHERITED | SdControl::DACL_INHERIT_REQ;
-    let set = |pair: &mut Pair, parts, sd: Vec<u8>| {
-        pair.call(tree, ops::set_security(file, parts, sd)).status()
-    };
-    assert_eq!(set(&mut pair, S::DACL, given.to_vec()), NtStatus::SUCCESS);
-    let mut expected = dacl(AccessMask::FILE_ALL_ACCESS);
-    expected.control = SdControl::DACL_AUTO_INHERITED;
-    assert_eq!(get(&mut pair, S::DACL), expected);
-    let owner = get(&mut pair, S::OWNER).owner;
-    assert!(owner.is_some());
-    // What does not fit is told with its length.
-    let small = Request {
-        output_buffer_length: 10,
-        ..ops::query_security(file, S::DACL)
-    };
-    let reply = pair.call(tree, small);
-    assert_eq!(reply.status(), NtStatus::BUFFER_TOO_SMALL);
-    match reply.body {
-        Response::Error(e) => assert_eq!(
-            e.required_length(),
-            u32::try_from(expected.encoded_len()).ok()
-        ),
-        other => panic!("{other:?}"),
-    }
-    // Files are not given away; to write back the owner is fine.
-    let owned = |sid| SecurityDescriptor {
-        owner: Some(sid),
-        ..SecurityDescriptor::default()
-    };
-    assert_eq!(
-        set(&mut pair, S::OWNER, owned(owner.unwrap()).to_vec()),
-        NtStatus::SUCCESS
-    );
-    assert_eq!(
-        set(&mut pair, S::OWNER, owned(Sid::BUILTIN_GUESTS).to_vec()),
-        NtStatus::INVALID_OWNER
-    );
-    assert_eq!(
-        set(&mut pair, S::SACL, dacl(AccessMask::DELETE).to_vec()),
-        NtStatus::ACCESS_DENIED
-    );
-    let mut cut = given.to_vec();
-    cut.truncate(30);
-    assert_eq!(set(&mut pair, S::DACL, cut), NtStatus::INVALID_ACL);
-    assert_eq!(
-        set(&mut pair, S::DACL, vec![1; 10]),
-        NtStatus::INVALID_SECURITY_DESCR
-    );
-    assert_eq!(get(&mut pair, S::DACL), expected, "nothing was stored");
     pair.finish();
 }
 

@@ -201,6 +201,31 @@ fn too_much_to_keep() {
 }
 
 #[test]
+fn the_first_request_bounds_what_is_kept() {
+    let (mut pair, tree, dir) = world();
+    let small = Request {
+        output_buffer_length: 13,
+        ..ops::notify(dir, NAMES, false)
+    };
+    for request in [small, ops::notify(dir, NAMES, false)] {
+        let id = pair.start(tree, request);
+        touch(
+            &mut pair,
+            tree,
+            &format!("d\\{}", request.output_buffer_length),
+        );
+        assert_eq!(told(&mut pair, tree, id), Err(NtStatus::NOTIFY_ENUM_DIR));
+    }
+    // Filter and scope stay too, so a later filter may be empty.
+    let empty = ops::notify(dir, F::empty(), true);
+    let id = pair.start(tree, empty);
+    pair.client(tree.end).cancel(id);
+    pair.run();
+    assert_eq!(told(&mut pair, tree, id), Err(NtStatus::CANCELLED));
+    pair.finish();
+}
+
+#[test]
 fn ways_to_end() {
     let (mut pair, tree, dir) = world();
     let id = pair.start(tree, ops::notify(dir, NAMES, false));

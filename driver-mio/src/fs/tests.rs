@@ -659,6 +659,30 @@ fn listing_shows_each_name_once_with_its_metadata() {
 }
 
 #[test]
+fn short_names_find_what_they_are_made_of() {
+    let f = Fixture::new();
+    host::create_dir(f.path("A directory")).unwrap();
+    host::write(f.path("A directory/a long name.text"), "x").unwrap();
+    host::write(f.path("SHORT.TXT"), "y").unwrap();
+    let short = |name: &str| smb_engine::names::short_name(name).unwrap();
+    let path = format!("{}\\{}", short("A directory"), short("a long name.text"));
+    let opened = f.try_open(&path.to_lowercase(), DataAccess::Read).unwrap();
+    assert_eq!(opened.at, loc("A directory\\a long name.text"));
+    let root = f.open("");
+    let mut items: Vec<_> = f
+        .list(root, "*")
+        .into_iter()
+        .map(|i| (i.name, i.short_name))
+        .collect();
+    items.sort();
+    let expected = [
+        ("A directory".to_owned(), short("A directory")),
+        ("SHORT.TXT".to_owned(), String::new()),
+    ];
+    assert_eq!(items, expected);
+}
+
+#[test]
 fn names_that_clients_must_not_see_do_not_exist() {
     let f = Fixture::with(LocalOptions {
         veto_files: ["*.secret", ".git"]
