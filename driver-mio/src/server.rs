@@ -15,7 +15,6 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use smb_engine::config::BackendId;
 use smb_engine::identity::{Account, Identity};
-use smb_engine::vfs::Backend;
 
 use crate::config::listen::{local_addresses, reported};
 use crate::config::{EffectiveConfig, Host, ShareConfig, Storage, UnknownNames, engine_config};

@@ -1,6 +1,6 @@
 //! The storage of a share, from its configuration.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use smb_engine::identity::Identity;
@@ -54,7 +54,7 @@ impl Backend for Limited {
 /// The directory cannot be shared.
 pub fn open(
     share: &ShareConfig,
-    path: &PathBuf,
+    path: &Path,
     domain: &Sid,
 ) -> Result<Arc<dyn Backend>, LocalFsError> {
     let options = LocalOptions {
