@@ -24,11 +24,12 @@ use bytes::BytesMut;
 
 use crate::config::Config;
 use crate::event::Event;
+use crate::identity::Identity;
 use crate::link::Link;
 use crate::output::{CloseReason, Completion, ConnId, Output, Query, Segments, Token};
 use crate::server::{Control, Counts, Server};
 use crate::time::{Instant, Now};
-use crate::vfs::VfsRequest;
+use crate::vfs::{VfsOp, VfsRequest, VfsResult};
 use crate::{Fault, Peer};
 
 /// Something for the embedder to do. Actions for one connection are carried out in order.
@@ -135,6 +136,26 @@ impl Engine {
     /// The next thing to do; `None` when there is nothing more for now.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    /// As [`Self::poll`], for who answers questions on the spot: they are put to `vfs` and
+    /// `accounts`, and only what concerns connections comes out.
+    pub fn poll_with(
+        &mut self,
+        now: Now,
+        mut vfs: impl FnMut(&Identity, VfsOp) -> VfsResult,
+        mut accounts: impl FnMut(Query) -> Completion,
+    ) -> Option<Action> {
+        loop {
+            match self.poll()? {
+                Action::Vfs(r) => {
+                    let result = vfs(&r.by, r.op);
+                    self.complete(now, r.token, Completion::Vfs(result));
+                }
+                Action::Lookup(token, query) => self.complete(now, token, accounts(query)),
+                other => return Some(other),
+            }
+        }
     }
 
     /// When [`Self::timeout`] wants to be called if nothing else happens.

@@ -43,6 +43,7 @@
     )
 )]
 
+mod accounts;
 mod acl;
 mod auth;
 mod cmd;
@@ -66,6 +67,7 @@ pub mod time;
 pub mod vfs;
 
 pub use crate::core::{Conn, Op, Peer};
+pub use accounts::Accounts;
 pub use engine::{Action, Engine};
 pub use error::Fault;
 pub use server::{Control, Counts, Server};

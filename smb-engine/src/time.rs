@@ -37,3 +37,18 @@ pub struct Now {
     /// For times that a client sees. May jump.
     pub wall: FileTime,
 }
+
+impl Now {
+    /// Both clocks from the time since 1970-01-01 00:00 UTC, for programs whose only clock is the
+    /// time of day. When that is set back, deadlines come late.
+    #[must_use]
+    pub fn since_1970(time: Duration) -> Self {
+        Self {
+            mono: Instant::default() + time,
+            wall: FileTime::from_unix(
+                i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+                time.subsec_nanos(),
+            ),
+        }
+    }
+}

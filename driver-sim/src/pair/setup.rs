@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use smb_engine::Engine;
-use smb_engine::config::{
-    BackendId, Config, EncryptionPolicy, Limits, MapToGuest, Share, SigningPolicy, UserList,
-};
-use smb_engine::identity::{Account, Identity, IdentityKind};
+use smb_engine::config::{BackendId, Config, EncryptionPolicy, Share, SigningPolicy};
+use smb_engine::identity::{Account, Identity};
 use smb_engine::names::fold;
 use smb_engine::time::{Instant, Now};
 use smb_engine::vfs::Backend;
+use smb_proto::crypto::PreauthHash;
 use smb_proto::crypto::ntlm::NtHash;
-use smb_proto::crypto::{Cipher, PreauthHash, SigningAlgorithm};
 use smb_proto::dtyp::Sid;
-use smb_proto::{Dialect, FileTime, Guid};
+use smb_proto::{FileTime, Guid};
 
 use super::Pair;
 use crate::memory::MemoryFs;
@@ -45,35 +43,9 @@ impl Default for Builder {
         let mut readonly = share("readonly", &fs);
         readonly.read_only = true;
         let config = Config {
-            server_name: "SIM".to_owned(),
-            workgroup: "WORKGROUP".to_owned(),
-            server_string: "simulated".to_owned(),
             server_guid: Guid::from_bytes(*b"driver-sim serve"),
-            domain_sid: DOMAIN,
-            min_dialect: Dialect::Smb202,
-            max_dialect: Dialect::Smb311,
-            signing: SigningPolicy::WhenAsked,
-            signing_algorithms: vec![
-                SigningAlgorithm::AesGmac,
-                SigningAlgorithm::AesCmac,
-                SigningAlgorithm::HmacSha256,
-            ],
-            encryption: EncryptionPolicy::WhenAsked,
-            ciphers: vec![
-                Cipher::Aes128Gcm,
-                Cipher::Aes128Ccm,
-                Cipher::Aes256Gcm,
-                Cipher::Aes256Ccm,
-            ],
-            map_to_guest: MapToGuest::Never,
-            guest: identity("nobody", 501, IdentityKind::Guest),
-            refuse_anonymous: false,
-            multichannel: false,
-            leases: false,
-            interfaces: Vec::new(),
             started: BEGIN.wall,
-            shares: vec![share("files", &fs), readonly],
-            limits: Limits::default(),
+            ..Config::new("SIM", DOMAIN, vec![share("files", &fs), readonly])
         };
         Self {
             config,
@@ -107,7 +79,7 @@ impl Builder {
         let rid = 1000 + u32::try_from(self.accounts.len()).unwrap_or(0);
         let account = Account {
             nt_hash: NtHash::of_password(password),
-            identity: identity(name, rid, IdentityKind::User),
+            identity: Identity::user(name, DOMAIN.with_rid(rid).unwrap_or(Sid::NULL)),
         };
         self.accounts.insert(fold(name), account);
         self
@@ -164,44 +136,8 @@ impl Builder {
     }
 }
 
-fn identity(name: &str, rid: u32, kind: IdentityKind) -> Identity {
-    Identity {
-        name: name.to_owned(),
-        domain: "SIM".to_owned(),
-        kind,
-        sid: DOMAIN.with_rid(rid).unwrap_or(Sid::NULL),
-        groups: Vec::new(),
-        uid: None,
-        gid: None,
-        host_groups: Vec::new(),
-        admin: false,
-    }
-}
-
 /// A share of `fs` that everybody with an account may use.
 #[must_use]
 pub fn share(name: &str, fs: &MemoryFs) -> Share {
-    Share {
-        name: name.to_owned(),
-        comment: format!("the share {name}"),
-        backend: BackendId(0),
-        capabilities: fs.capabilities(),
-        file_system: "NTFS".to_owned(),
-        max_name: 255,
-        read_only: false,
-        browseable: true,
-        guest_ok: false,
-        guest_only: false,
-        encryption: EncryptionPolicy::WhenAsked,
-        valid_users: UserList::default(),
-        invalid_users: UserList::default(),
-        read_list: UserList::default(),
-        write_list: UserList::default(),
-        admin_users: UserList::default(),
-        force_identity: None,
-        hosts_allow: Vec::new(),
-        hosts_deny: Vec::new(),
-        max_connections: 1024,
-        oplocks: true,
-    }
+    Share::new(name, BackendId(0), fs.capabilities())
 }

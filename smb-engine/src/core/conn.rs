@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use smb_proto::crypto::{Cipher, PreauthHash, SigningAlgorithm};
 use smb_proto::id::{AsyncId, MessageId, SessionId};
@@ -19,6 +20,15 @@ pub struct Peer {
     pub address: IpAddr,
     /// Port of the client.
     pub port: u16,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            address: address.ip(),
+            port: address.port(),
+        }
+    }
 }
 
 /// How far the negotiation is.

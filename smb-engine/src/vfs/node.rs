@@ -93,6 +93,18 @@ pub struct DirItem {
     pub info: FileInfo,
 }
 
+impl DirItem {
+    /// A name without 8.3 name.
+    #[must_use]
+    pub fn new(name: &str, info: FileInfo) -> Self {
+        Self {
+            name: name.to_owned(),
+            short_name: String::new(),
+            info,
+        }
+    }
+}
+
 /// An extended attribute, [MS-FSCC] 2.4.16.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ea {

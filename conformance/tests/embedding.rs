@@ -1,0 +1,122 @@
+//! The examples for embedders serve what they say, to the simulator's client over real sockets.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use driver_sim::client::{
+    Client, ClientConfig, ClientEvent, Credentials, LogonFor, Reply, Target, ops,
+};
+use smb_proto::dtyp::AccessMask;
+use smb_proto::id::MessageId;
+use smb_proto::info::FileInfoClass;
+use smb_proto::info::dir::{DirClass, parse_list};
+use smb_proto::msg::{Response, create};
+use smb_proto::{Dialect, NtStatus};
+
+#[allow(dead_code, reason = "it has a main function of its own")]
+#[path = "../../smb-engine/examples/memory_tree.rs"]
+mod memory_tree;
+
+/// The client without I/O on a socket.
+struct Wire {
+    client: Client,
+    socket: TcpStream,
+}
+
+impl Wire {
+    fn event(&mut self) -> ClientEvent {
+        let mut buffer = [0; 65536];
+        loop {
+            while let Some(bytes) = self.client.poll_transmit() {
+                self.socket.write_all(&bytes).unwrap();
+            }
+            if let Some(event) = self.client.poll_event() {
+                return event;
+            }
+            let len = self.socket.read(&mut buffer).unwrap();
+            assert_ne!(len, 0, "the server has closed the connection");
+            self.client.receive(&buffer[..len]);
+        }
+    }
+
+    fn reply(&mut self, id: MessageId) -> Reply {
+        loop {
+            match self.event() {
+                ClientEvent::Reply(reply) if reply.message == id => return reply,
+                ClientEvent::Fault(fault) => panic!("{fault}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tree_made_up_in_memory() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(|| memory_tree::serve(stream?));
+        }
+    });
+    for config in [
+        ClientConfig::only(Dialect::Smb202).signing(),
+        ClientConfig::default().signing(),
+        ClientConfig::default().encrypting(),
+    ] {
+        let mut wire = Wire {
+            client: Client::new(config),
+            socket: TcpStream::connect(address).unwrap(),
+        };
+        wire.client.negotiate();
+        assert!(matches!(wire.event(), ClientEvent::Negotiated(_)));
+        let demo = Credentials::new("demo", "demo");
+        wire.client.logon(demo, LogonFor::New);
+        let ClientEvent::LoggedOn { session, .. } = wire.event() else {
+            panic!("no logon");
+        };
+        let to = Target::session(session);
+        let id = wire.client.send(to, ops::tree_connect("\\\\x\\tree"));
+        let target = Target {
+            session,
+            tree: wire.reply(id).header.tree_id(),
+        };
+        let open = |name: &str| create::Request {
+            desired_access: AccessMask::GENERIC_READ,
+            ..ops::open(name)
+        };
+        let opened = |wire: &mut Wire, name: &str| {
+            let id = wire.client.send(target, open(name));
+            let reply = wire.reply(id);
+            match reply.body {
+                Response::Create(r) => Ok(r.file_id),
+                _ => Err(reply.header.status),
+            }
+        };
+
+        let file = opened(&mut wire, "README.txt").unwrap();
+        let id = wire.client.send(target, ops::read(file, 0, 1000));
+        let Response::Read(read) = wire.reply(id).body else {
+            panic!("no data");
+        };
+        assert_eq!(&read.data[..], b"No disk.\n");
+        assert_eq!(
+            opened(&mut wire, "other"),
+            Err(NtStatus::OBJECT_NAME_NOT_FOUND)
+        );
+
+        let root = opened(&mut wire, "").unwrap();
+        let class = FileInfoClass::IdBothDirectory;
+        let list = ops::query_directory(root, class, "*", 65536);
+        let id = wire.client.send(target, list);
+        let Response::QueryDirectory(listed) = wire.reply(id).body else {
+            panic!("no listing");
+        };
+        let entries = parse_list(DirClass::IdBothDirectory, &listed.output).unwrap();
+        let names: Vec<_> = entries.iter().map(|e| &e.name[..]).collect();
+        assert_eq!(names, [".", "..", "readme.txt", "b"]);
+
+        let id = wire.client.send(target, ops::write(file, 0, "x"));
+        assert_eq!(wire.reply(id).status(), NtStatus::ACCESS_DENIED);
+    }
+}
