@@ -300,6 +300,8 @@ fn nothing_of_the_workshop_is_left() {
         ],
     ) {
         for (number, line) in source.text.lines().enumerate() {
+            // A link of the kernel's, not a directory of somebody's machine.
+            let line = line.replace("/proc/self/root", "");
             if let Some(word) = words.iter().find(|w| line.contains(*w)) {
                 bad.push(format!("{}:{}: {word}", source.path, number + 1));
             }
