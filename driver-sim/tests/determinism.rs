@@ -1,14 +1,17 @@
 //! The same seed and inputs give the same bytes.
 
-use driver_sim::client::{ClientConfig, Part, Random, Seal, Sign, ops};
+use driver_sim::client::{ClientConfig, Credentials, LogonFor, Part, Random, Seal, Sign, ops};
 use driver_sim::pair::{Pair, Tree};
 use proptest::prelude::*;
 use smb_proto::crypto::PreauthHash;
+use smb_proto::fsctl::FsctlCode;
 use smb_proto::id::FileId;
-use smb_proto::info::FileInfoClass;
+use smb_proto::info::file::FileRenameInformation;
+use smb_proto::info::{FileInfoClass, SecurityInformation};
 use smb_proto::msg::create::{self, CreateDisposition, CreateOptions, ShareAccess};
 use smb_proto::msg::lock::LockFlags;
 use smb_proto::msg::{self, change_notify::CompletionFilter, echo};
+use smb_proto::wire::Writer;
 
 const NAMES: [&str; 6] = ["a", "A", "dir", "dir\\b", "dir\\sub", "a:stream"];
 
@@ -57,7 +60,7 @@ impl Run {
 
     fn request(&self, r: &mut Random, who: usize) -> msg::Request {
         let file = self.pick_file(r, who);
-        match r.below(14) {
+        match r.below(22) {
             0..=3 => create::Request {
                 create_disposition: r.below(7) as u32,
                 share_access: ShareAccess::from_bits_retain(r.below(8) as u32),
@@ -85,6 +88,37 @@ impl Run {
             )
             .into(),
             12 => ops::set_file(file, FileInfoClass::Disposition, vec![r.below(2) as u8]).into(),
+            13 | 14 => {
+                let to = NAMES[r.below(NAMES.len() as u64) as usize];
+                let rename = FileRenameInformation {
+                    replace_if_exists: r.below(2) == 0,
+                    root_directory: 0,
+                    file_name: to.to_owned(),
+                };
+                let mut w = Writer::new();
+                rename.encode(&mut w);
+                ops::set_file(file, FileInfoClass::Rename, w.written().to_vec()).into()
+            }
+            15 => {
+                let size = r.below(200_000).to_le_bytes().to_vec();
+                ops::set_file(file, FileInfoClass::EndOfFile, size).into()
+            }
+            16 => {
+                // All sizes, so that buffers that are too small are among them.
+                let mut request = ops::query_file(file, FileInfoClass::Stream);
+                request.output_buffer_length = r.below(100) as u32;
+                request.into()
+            }
+            17 => ops::query_security(file, SecurityInformation::from_bits_retain(7)).into(),
+            18 => ops::fsctl(file, FsctlCode::SRV_REQUEST_RESUME_KEY, vec![], 32).into(),
+            19 => {
+                let range = [r.below(9000), r.below(9000)];
+                let input: Vec<u8> = range.iter().flat_map(|n| n.to_le_bytes()).collect();
+                let code = [FsctlCode::SET_ZERO_DATA, FsctlCode::QUERY_ALLOCATED_RANGES];
+                ops::fsctl(file, code[r.below(2) as usize], input, 64).into()
+            }
+            20 if r.below(8) == 0 => msg::tree_disconnect::Request.into(),
+            20 if r.below(8) == 0 => msg::logoff::Request.into(),
             _ => echo::Request.into(),
         }
     }
@@ -118,6 +152,14 @@ impl Run {
                 self.pair.client(tree.end).send_sealed(parts, Seal::Auto);
             }
             5 if r.below(4) == 0 => self.pair.disconnect(tree.end),
+            7 => {
+                let id = tree.target.session;
+                let password = ["secret", "wrong"][r.below(2) as usize];
+                let purpose = [LogonFor::Again(id), LogonFor::New, LogonFor::Replacing(id)];
+                let purpose = purpose[r.below(3) as usize].clone();
+                let credentials = Credentials::new("user", password);
+                self.pair.client(tree.end).logon(credentials, purpose);
+            }
             6 => {
                 let mut part = Part::new(tree.target, self.request(&mut r, who));
                 part.sign = [Sign::Wrong, Sign::No, Sign::Yes][r.below(3) as usize];
@@ -150,7 +192,10 @@ fn whole(seed: u64, script: &[u64]) -> (PreauthHash, String) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 60 } else { 600 }))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(150)
+    })]
 
     #[test]
     fn twice_the_same(seed: u64, script in prop::collection::vec(any::<u64>(), 0..80)) {

@@ -357,3 +357,24 @@ fn a_charge_that_does_not_cover_the_request() {
     }
     pair.finish();
 }
+
+/// [MS-SMB2] 3.3.5.17
+#[test]
+fn an_echo_is_about_a_session_or_none() {
+    let mut pair = Pair::new();
+    let tree = pair.mount();
+    let gone = Target::session(smb_proto::id::SessionId(0x1234));
+    for (target, sign, status) in [
+        (Target::NONE, Sign::No, NtStatus::SUCCESS),
+        (tree.target, Sign::No, NtStatus::SUCCESS),
+        (tree.target, Sign::Yes, NtStatus::SUCCESS),
+        (tree.target, Sign::Wrong, NtStatus::ACCESS_DENIED),
+        (gone, Sign::No, NtStatus::USER_SESSION_DELETED),
+    ] {
+        let part = Part::new(target, echo::Request).sign(sign);
+        let reply = pair.call_part(tree.end, part);
+        assert_eq!(reply.status(), status, "{target:?} {sign:?}");
+        assert_eq!(reply.signed, matches!(sign, Sign::Yes | Sign::Wrong));
+    }
+    pair.finish();
+}

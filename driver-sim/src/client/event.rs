@@ -124,8 +124,8 @@ pub enum ClientFault {
     #[error("wrong signature on the answer to message {0}")]
     Signature(MessageId),
     /// An answer that had to be signed and was not.
-    #[error("answer to message {0} is not signed")]
-    NotSigned(MessageId),
+    #[error("answer {1} to message {0} is not signed")]
+    NotSigned(MessageId, NtStatus),
     /// An answer to an encrypted request that is not encrypted.
     #[error("answer to encrypted message {0} is not encrypted")]
     NotSealed(MessageId),

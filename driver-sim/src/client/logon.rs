@@ -57,6 +57,7 @@ impl Client {
             async_id: None,
             sealed: false,
             signed: false,
+            related: false,
             purpose: Purpose::Negotiate,
         };
         self.pending.insert(MessageId(0), pending);
@@ -344,7 +345,7 @@ impl Client {
             _ if sealed => Ok(()),
             (true, Some(key)) if !key.verify(raw) => Err(ClientFault::Signature(header.message_id)),
             (false, Some(_)) if Session::final_answer_is_signed(negotiated.dialect) => {
-                Err(ClientFault::NotSigned(header.message_id))
+                Err(ClientFault::NotSigned(header.message_id, header.status))
             }
             _ => Ok(()),
         }

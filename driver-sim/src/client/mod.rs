@@ -62,6 +62,7 @@ struct Pending {
     async_id: Option<AsyncId>,
     sealed: bool,
     signed: bool,
+    related: bool,
     purpose: Purpose,
 }
 

@@ -179,8 +179,8 @@ impl Client {
             // Signed with a key that this side does not have (any more).
             (true, None) => Ok(false),
             // Errors that deny the session itself cannot be signed.
-            (false, Some(_)) if pending.signed && !unsignable(header.status) => {
-                Err(ClientFault::NotSigned(id))
+            (false, Some(_)) if pending.signed && !unsignable(header.status, pending.related) => {
+                Err(ClientFault::NotSigned(id, header.status))
             }
             (false, _) => Ok(false),
         }
@@ -212,10 +212,12 @@ impl Client {
     }
 }
 
-/// Statuses that a server without the session has to send unsigned.
-fn unsignable(status: NtStatus) -> bool {
-    matches!(
-        status,
-        NtStatus::USER_SESSION_DELETED | NtStatus::NETWORK_SESSION_EXPIRED
-    )
+/// Statuses that a server without the session has to send unsigned; the last one to an element
+/// that is related to one without session.
+fn unsignable(status: NtStatus, related: bool) -> bool {
+    match status {
+        NtStatus::USER_SESSION_DELETED | NtStatus::NETWORK_SESSION_EXPIRED => true,
+        NtStatus::INVALID_PARAMETER => related,
+        _ => false,
+    }
 }

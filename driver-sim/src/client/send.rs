@@ -154,6 +154,7 @@ impl Client {
                     async_id: None,
                     sealed: false,
                     signed: false,
+                    related: part.related,
                     purpose: queued.purpose,
                 };
                 if part.command() != Some(Command::Cancel) {

@@ -31,7 +31,7 @@ struct Needs {
     tree: bool,
 }
 
-/// The command table: NEGOTIATE, SESSION_SETUP, ECHO and CANCEL work without session; LOGOFF and
+/// The command table: NEGOTIATE, SESSION_SETUP, CANCEL and most ECHOs work without session; LOGOFF and
 /// TREE_CONNECT without tree connect.
 fn needs(command: Command) -> Needs {
     use Command as C;
@@ -79,10 +79,8 @@ pub(super) fn check(
     take_over_related(core, chain_id, op_id, element, command)?;
     let needs = needs(command);
     let sealed = core.chains.get(chain_id).and_then(|c| c.sealed);
-    if needs.session {
+    if needs.session || (command == Command::Echo && names_session(core, op_id, element, sealed)) {
         check_session(core, now, op_id, element, command, sealed)?;
-    } else if element.header.flags.contains(HeaderFlags::SIGNED) {
-        sign_if_possible(core, op_id, element, command)?;
     }
     if needs.tree {
         check_tree(core, op_id, sealed.is_some())?;
@@ -225,33 +223,13 @@ fn check_session(
     Ok(())
 }
 
-/// A signed ECHO is answered signed if its session is known, and refused if its signature is wrong
-/// (3.3.5.2.4). SESSION_SETUP and NEGOTIATE look after themselves.
-fn sign_if_possible(
-    core: &mut Core,
-    op_id: Id<Op>,
-    element: &Element,
-    command: Command,
-) -> Result<(), Stop> {
-    let wrong = match element.signature {
-        Signature::Good(_) => false,
-        Signature::Bad => true,
-        Signature::NoKey | Signature::Absent => return Ok(()),
-    };
-    let key = core.ops.get(op_id).and_then(|op| {
-        let conn = op.conn?;
-        // That of the element before, if this one is related to it.
-        let session = op.header.session_id;
-        let id = core.conns.get(conn)?.sessions.get(&session)?;
-        core.sessions.get(*id)?.signing_key(conn)
-    });
-    if let Some(op) = core.ops.get_mut(op_id) {
-        op.sign = key;
-    }
-    if wrong && command == Command::Echo {
-        return Err(NtStatus::ACCESS_DENIED.into());
-    }
-    Ok(())
+/// 3.3.5.17: whether an ECHO is about a session, which then has to be there.
+fn names_session(core: &Core, op_id: Id<Op>, element: &Element, sealed: Option<SessionId>) -> bool {
+    let named = core
+        .ops
+        .get(op_id)
+        .is_some_and(|op| op.header.session_id != SessionId(0));
+    element.header.flags.contains(HeaderFlags::SIGNED) || (sealed.is_none() && named)
 }
 
 /// 3.3.5.2.11
