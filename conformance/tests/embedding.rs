@@ -1,7 +1,7 @@
 //! The examples for embedders serve what they say, to the simulator's client over real sockets.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use driver_sim::client::{
     Client, ClientConfig, ClientEvent, Credentials, LogonFor, Reply, Target, ops,
@@ -16,6 +16,10 @@ use smb_proto::{Dialect, NtStatus};
 #[allow(dead_code, reason = "it has a main function of its own")]
 #[path = "../../smb-engine/examples/memory_tree.rs"]
 mod memory_tree;
+
+#[allow(dead_code, reason = "it has a main function of its own")]
+#[path = "../../driver-mio/examples/embed.rs"]
+mod embed;
 
 /// The client without I/O on a socket.
 struct Wire {
@@ -59,6 +63,18 @@ fn a_tree_made_up_in_memory() {
             std::thread::spawn(|| memory_tree::serve(stream?));
         }
     });
+    shows_the_tree(address);
+}
+
+#[test]
+fn the_same_tree_over_the_ready_made_driver() {
+    let running = embed::serve("127.0.0.1:0".parse().unwrap()).unwrap();
+    shows_the_tree(running.addresses()[0]);
+    assert!(running.shut_down(std::time::Duration::from_secs(5)));
+}
+
+/// Both examples show the same files.
+fn shows_the_tree(address: SocketAddr) {
     for config in [
         ClientConfig::only(Dialect::Smb202).signing(),
         ClientConfig::default().signing(),

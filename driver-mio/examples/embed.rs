@@ -1,127 +1,77 @@
-//! The whole server, threads and sockets included, over a tree made up in memory. Run it with
-//! `cargo run -p driver-mio --example embed 127.0.0.1:4450`; the user is `me`, the password `secret`.
-use std::sync::Arc;
+//! The whole server, threads and sockets included, over files made up in memory:
+//! `cargo run -p driver-mio --example embed 127.0.0.1:4455`, and then
+//! `smbclient //127.0.0.1/tree -p 4455 -U demo%demo -c 'ls; get readme.txt -'`.
 
-use driver_mio::runtime::{Setup, start};
+use driver_mio::runtime::{Running, Setup, StartError, start};
 use smb_engine::config::{BackendId, Config, Share};
 use smb_engine::identity::{Account, Identity};
-use smb_engine::vfs::*;
+use smb_engine::{names::same_name, vfs::*};
 use smb_proto::{FileTime, crypto::ntlm::NtHash, dtyp::Sid};
+use std::{net::SocketAddr, sync::Arc};
 
-const FILES: [(&str, &str); 2] = [("hello.txt", "Hello!\n"), ("answer.txt", "42\n")];
+/// Names and contents, the root first. Handles are places counted from 1; one listing tells all.
+struct Files([(&'static str, &'static str); 3]);
 
-/// The handle of the file `n` is `n`; that of the root comes behind the last.
-struct Tree;
-
-const ROOT: u64 = FILES.len() as u64;
-
-fn text(n: u64) -> &'static str {
-    FILES.get(n as usize).map_or("", |f| f.1)
-}
-
-fn info(n: u64) -> FileInfo {
-    let (node, time) = (
-        NodeId { volume: 1, file: n },
-        FileTime::from_unix(1_700_000_000, 0),
-    );
-    if n == ROOT {
-        FileInfo::directory(node, time)
-    } else {
-        FileInfo::file(node, text(n).len() as u64, time)
+impl Files {
+    fn info(&self, n: usize) -> FileInfo {
+        let (volume, file, time) = (1, n as u64 + 1, FileTime::from_unix(1_700_000_000, 0));
+        match n {
+            0 => FileInfo::directory(NodeId { volume, file }, time),
+            n => FileInfo::file(NodeId { volume, file }, self.0[n].1.len() as u64, time),
+        }
     }
 }
 
-impl Backend for Tree {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::READ_ONLY
-    }
+#[rustfmt::skip] // one line for each part of an answer
+impl Backend for Files {
+    fn capabilities(&self) -> Capabilities { Capabilities::READ_ONLY }
 
     fn execute(&self, _by: &Identity, op: VfsOp) -> VfsResult {
+        let (place, handle) = (|h: VfsHandle| h.0 as usize - 1, |n| VfsHandle(n as u64 + 1));
         let security = readable_by_all();
         Ok(match op {
-            VfsOp::Open { at, .. } if at.path.is_root() => VfsReply::Opened(Opened {
-                handle: VfsHandle(ROOT),
-                info: info(ROOT),
-                at,
-                security,
-            }),
-            VfsOp::Open { at, .. } => match (0..).zip(FILES).find(|(_, f)| f.0 == at.path.as_str())
-            {
-                Some((n, _)) => VfsReply::Opened(Opened {
-                    handle: VfsHandle(n),
-                    info: info(n),
-                    at,
-                    security,
-                }),
-                None => VfsReply::Missing(Missing {
-                    parent: info(ROOT),
-                    security,
-                }),
+            VfsOp::Open { at, .. } => match self.0.iter().position(|e| same_name(e.0, at.path.as_str())) {
+                Some(n) => VfsReply::Opened(Opened { handle: handle(n), info: self.info(n), at, security }),
+                None => VfsReply::Missing(Missing { parent: self.info(0), security }),
             },
-            VfsOp::Read {
-                handle,
-                offset,
-                len,
-            } => {
-                let rest = text(handle.0)
-                    .as_bytes()
-                    .get(offset as usize..)
-                    .unwrap_or(&[]);
-                VfsReply::Data(Payload::copy_of(&rest[..rest.len().min(len as usize)]))
-            }
-            VfsOp::List {
-                restart, pattern, ..
-            } => {
-                let wanted = |name| restart && pattern.as_ref().is_none_or(|p| p.matches(name));
-                let item = |n, name: &str| DirItem {
-                    name: name.into(),
-                    short_name: String::new(),
-                    info: info(n),
-                };
-                let items = (0..)
-                    .zip(FILES)
-                    .filter(|(_, f)| wanted(f.0))
-                    .map(|(n, f)| item(n, f.0));
-                VfsReply::Listing(Listing {
-                    items: items.collect(),
-                    end: true,
-                })
-            }
-            VfsOp::Stat { handle } => VfsReply::Info(info(handle.0)),
-            VfsOp::Security { .. } => VfsReply::Security(security),
-            VfsOp::Volume { .. } => VfsReply::Volume(VolumeInfo::full("made up")),
             VfsOp::Close { .. } => VfsReply::Done,
+            VfsOp::Volume { .. } => VfsReply::Volume(VolumeInfo::full("memory")),
+            VfsOp::Stat { handle } => VfsReply::Info(self.info(place(handle))),
+            VfsOp::Read { handle, offset, len } => {
+                let text = self.0[place(handle)].1.bytes().skip(offset as usize).take(len as usize);
+                VfsReply::Data(Payload::copy_of(&text.collect::<Vec<u8>>()))
+            }
+            VfsOp::List { restart, pattern, .. } => {
+                let wanted = |n: &usize| pattern.as_ref().is_none_or(|p| p.matches(self.0[*n].0));
+                let names = (1..self.0.len()).filter(|n| restart && wanted(n));
+                let items = names.map(|n| DirItem::new(self.0[n].0, self.info(n)));
+                VfsReply::Listing(Listing { items: items.collect(), end: true })
+            }
             _ => return Err(VfsError::NotSupported),
         })
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:4450".to_owned());
+/// Starts the server; port 0 takes a free one.
+pub(crate) fn serve(address: SocketAddr) -> Result<Running, StartError> {
+    let files = Files([("", ""), ("readme.txt", "No disk.\n"), ("b", "B\n")]);
     let machine = Sid::domain(1, 2, 3);
-    let identity = Identity::user("me", machine.with_rid(1000).ok_or("no room in the SID")?);
-    let running = start(Setup {
-        config: Config::new(
-            "embedded",
-            machine,
-            vec![Share::new("made-up", BackendId(0), Tree.capabilities())],
-        ),
-        backends: vec![Arc::new(Tree)],
-        accounts: Arc::new(vec![Account {
-            nt_hash: NtHash::of_password("secret"),
-            identity,
-        }]),
-        listen: vec![address.parse()?],
+    let identity = Identity::user("demo", machine.with_rid(1000).unwrap_or(machine));
+    let nt_hash = NtHash::of_password("demo");
+    let share = Share::new("tree", BackendId(0), files.capabilities());
+    start(Setup {
+        config: Config::new("MEMORY", machine, vec![share]),
+        backends: vec![Arc::new(files)],
+        accounts: Arc::new(vec![Account { nt_hash, identity }]),
+        listen: vec![address],
         io_threads: 1,
         file_threads: 1,
-    })?;
-    println!(
-        "smbclient //{}/made-up -p {} -U me%secret",
-        running.addresses()[0].ip(),
-        running.addresses()[0].port()
-    );
+    })
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).ok_or("usage: embed ADDRESS:PORT")?;
+    let running = serve(address.parse()?)?;
     std::io::stdin().read_line(&mut String::new())?;
     running.shut_down(std::time::Duration::from_secs(5));
     Ok(())
