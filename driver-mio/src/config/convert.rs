@@ -95,6 +95,9 @@ pub fn engine_config(
             max_sessions: count(global.max_active_sessions.0),
             max_opens: count(global.max_open_files.0),
             idle_for: Duration::from_secs(u64::from(global.deadtime) * 60),
+            // Some clients take an interim answer for the final one; a disk that is merely slow is
+            // waited for, and only what takes really long is announced.
+            interim_after: Duration::from_secs(5),
             ..Limits::default()
         },
     })
