@@ -4,9 +4,8 @@
 
 use driver_mio::runtime::{Running, Setup, StartError, start};
 use smb_engine::config::{BackendId, Config, Share};
-use smb_engine::identity::{Account, Identity};
-use smb_engine::{names::same_name, vfs::*};
-use smb_proto::{FileTime, crypto::ntlm::NtHash, dtyp::Sid};
+use smb_engine::{Accounts, identity::Identity, names::same_name, vfs::*};
+use smb_proto::{FileTime, dtyp::Sid};
 use std::{net::SocketAddr, sync::Arc};
 
 /// Names and contents, the root first. Handles are places counted from 1; one listing tells all.
@@ -55,14 +54,13 @@ impl Backend for Files {
 /// Starts the server; port 0 takes a free one.
 pub(crate) fn serve(address: SocketAddr) -> Result<Running, StartError> {
     let files = Files([("", ""), ("readme.txt", "No disk.\n"), ("b", "B\n")]);
-    let machine = Sid::domain(1, 2, 3);
-    let identity = Identity::user("demo", machine.with_rid(1000).unwrap_or(machine));
-    let nt_hash = NtHash::of_password("demo");
     let share = Share::new("tree", BackendId(0), files.capabilities());
+    let config = Config::new("MEMORY", Sid::domain(1, 2, 3), vec![share]);
+    let accounts = Accounts::new(&config, [("demo", "demo")]);
     start(Setup {
-        config: Config::new("MEMORY", machine, vec![share]),
+        config,
         backends: vec![Arc::new(files)],
-        accounts: Arc::new(vec![Account { nt_hash, identity }]),
+        accounts: Arc::new(accounts),
         listen: vec![address],
         io_threads: 1,
         file_threads: 1,

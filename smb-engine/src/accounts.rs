@@ -29,18 +29,24 @@ impl Accounts {
         Self(users.into_iter().zip(sids).map(account).collect())
     }
 
+    /// The account of this name, in any case.
+    #[must_use]
+    pub fn find(&self, user: &str) -> Option<&Account> {
+        self.0.iter().find(|a| same_name(&a.identity.name, user))
+    }
+
+    /// Everybody, for listings.
+    #[must_use]
+    pub fn identities(&self) -> Vec<Identity> {
+        self.0.iter().map(|a| a.identity.clone()).collect()
+    }
+
     /// Answers a question of the server.
     #[must_use]
     pub fn answer(&self, query: &Query) -> Completion {
         match query {
-            Query::Account { user, .. } => {
-                let mut all = self.0.iter();
-                let found = all.find(|a| same_name(&a.identity.name, user));
-                Completion::Account(found.cloned())
-            }
-            Query::Accounts => {
-                Completion::Accounts(self.0.iter().map(|a| a.identity.clone()).collect())
-            }
+            Query::Account { user, .. } => Completion::Account(self.find(user).cloned()),
+            Query::Accounts => Completion::Accounts(self.identities()),
         }
     }
 }

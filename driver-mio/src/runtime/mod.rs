@@ -39,15 +39,13 @@ pub trait Accounts: Send + Sync {
     fn identities(&self) -> Vec<Identity>;
 }
 
-/// A fixed list of accounts, found by name without regard to case.
-impl Accounts for Vec<Account> {
+impl Accounts for smb_engine::Accounts {
     fn account(&self, user: &str, _domain: &str) -> Option<Account> {
-        let is = |a: &&Account| smb_engine::names::same_name(&a.identity.name, user);
-        self.iter().find(is).cloned()
+        self.find(user).cloned()
     }
 
     fn identities(&self) -> Vec<Identity> {
-        self.iter().map(|a| a.identity.clone()).collect()
+        self.identities()
     }
 }
 
