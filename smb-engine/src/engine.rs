@@ -25,8 +25,8 @@ use bytes::BytesMut;
 use crate::config::Config;
 use crate::event::Event;
 use crate::identity::Identity;
-use crate::link::Link;
-use crate::output::{CloseReason, Completion, ConnId, Output, Query, Segments, Token};
+use crate::link::{Inbound, Link};
+use crate::output::{CloseReason, Completion, ConnId, Outbound, Output, Query, Segments, Token};
 use crate::server::{Control, Counts, Server};
 use crate::time::{Instant, Now};
 use crate::vfs::{VfsOp, VfsRequest, VfsResult};
@@ -52,6 +52,27 @@ pub enum Action {
     Event(Event),
 }
 
+/// Looks on while an [`Engine`] works: requests in plain text at the very moment at which the server
+/// gets them, answers at the moment at which it gives them. For checkers, traces and statistics.
+pub trait Observer: Send {
+    /// The server took in a connection.
+    fn accepted(&mut self, now: Now, conn: ConnId);
+
+    /// The server is about to be given this message.
+    fn received(&mut self, now: Now, conn: ConnId, message: &Inbound);
+
+    /// The server has given these answers. They may still be lost on the way.
+    fn answered(&mut self, now: Now, conn: ConnId, answer: &Outbound);
+
+    /// The connection has gone, and the server is about to be told.
+    fn closed(&mut self, now: Now, conn: ConnId);
+
+    /// The server has worked off everything it was given, and no question of its own
+    /// ([`Action::Vfs`], [`Action::Lookup`]) is without answer: what is not done by now waits for
+    /// other clients.
+    fn settled(&mut self, now: Now);
+}
+
 /// A whole server in one object; see the module's documentation for how it is driven.
 ///
 /// Inputs cannot fail and may come in any order; one for a connection that has gone does nothing.
@@ -61,6 +82,9 @@ pub struct Engine {
     links: BTreeMap<ConnId, Link>,
     actions: VecDeque<Action>,
     max_message: usize,
+    /// Questions without answer.
+    questions: usize,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl Engine {
@@ -73,7 +97,14 @@ impl Engine {
             server: Server::new(config, seed),
             links: BTreeMap::new(),
             actions: VecDeque::new(),
+            questions: 0,
+            observer: None,
         }
+    }
+
+    /// From now on `observer` is told what goes in and out.
+    pub fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.observer = Some(observer);
     }
 
     /// A client has connected.
@@ -83,7 +114,10 @@ impl Engine {
     pub fn accept(&mut self, now: Now, peer: Peer) -> Result<ConnId, CloseReason> {
         let conn = self.server.handle_accept(now, peer)?;
         self.links.insert(conn, Link::new(self.max_message));
-        self.collect();
+        if let Some(observer) = &mut self.observer {
+            observer.accepted(now, conn);
+        }
+        self.collect(now);
         Ok(conn)
     }
 
@@ -96,10 +130,15 @@ impl Engine {
         // that it made are in place before the next is opened.
         while let Some(message) = self.links.get_mut(&conn).and_then(Link::next) {
             match message {
-                Ok(inbound) => self.server.handle_message(now, conn, inbound),
+                Ok(inbound) => {
+                    if let Some(observer) = &mut self.observer {
+                        observer.received(now, conn, &inbound);
+                    }
+                    self.server.handle_message(now, conn, inbound);
+                }
                 Err(fault) => self.fault(now, conn, fault),
             }
-            self.collect();
+            self.collect(now);
         }
     }
 
@@ -111,26 +150,30 @@ impl Engine {
     /// The transport connection has gone.
     pub fn closed(&mut self, now: Now, conn: ConnId) {
         self.links.remove(&conn);
+        if let Some(observer) = &mut self.observer {
+            observer.closed(now, conn);
+        }
         self.server.handle_closed(now, conn);
-        self.collect();
+        self.collect(now);
     }
 
     /// The answer to an [`Action::Vfs`] or [`Action::Lookup`].
     pub fn complete(&mut self, now: Now, token: Token, completion: Completion) {
+        self.questions = self.questions.saturating_sub(1);
         self.server.handle_completion(now, token, completion);
-        self.collect();
+        self.collect(now);
     }
 
     /// The time that [`Self::poll_timeout`] named has come (an early call does nothing).
     pub fn timeout(&mut self, now: Now) {
         self.server.handle_timeout(now);
-        self.collect();
+        self.collect(now);
     }
 
     /// A command of the operator.
     pub fn control(&mut self, now: Now, control: Control) {
         self.server.handle_control(now, control);
-        self.collect();
+        self.collect(now);
     }
 
     /// The next thing to do; `None` when there is nothing more for now.
@@ -179,18 +222,29 @@ impl Engine {
     }
 
     /// Carries what the server says to the links and into the queue.
-    fn collect(&mut self) {
+    fn collect(&mut self, now: Now) {
         while let Some(output) = self.server.poll_output() {
             let action = match output {
-                Output::Send(conn, answer) => Action::Transmit(conn, Link::seal(answer)),
+                Output::Send(conn, answer) => {
+                    if let Some(observer) = &mut self.observer {
+                        observer.answered(now, conn, &answer);
+                    }
+                    Action::Transmit(conn, Link::seal(answer))
+                }
                 Output::Keys(conn, update) => {
                     if let Some(link) = self.links.get_mut(&conn) {
                         link.apply(update);
                     }
                     continue;
                 }
-                Output::Vfs(request) => Action::Vfs(request),
-                Output::Lookup(token, query) => Action::Lookup(token, query),
+                Output::Vfs(request) => {
+                    self.questions = self.questions.saturating_add(1);
+                    Action::Vfs(request)
+                }
+                Output::Lookup(token, query) => {
+                    self.questions = self.questions.saturating_add(1);
+                    Action::Lookup(token, query)
+                }
                 Output::Close(conn, reason) => {
                     self.links.remove(&conn);
                     Action::Close(conn, reason)
@@ -198,6 +252,11 @@ impl Engine {
                 Output::Event(event) => Action::Event(event),
             };
             self.actions.push_back(action);
+        }
+        if let Some(observer) = &mut self.observer
+            && self.questions == 0
+        {
+            observer.settled(now);
         }
     }
 }

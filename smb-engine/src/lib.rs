@@ -68,7 +68,7 @@ pub mod vfs;
 
 pub use crate::core::{Conn, Op, Peer};
 pub use accounts::Accounts;
-pub use engine::{Action, Engine};
+pub use engine::{Action, Engine, Observer};
 pub use error::Fault;
 pub use server::{Control, Counts, Server};
 pub use table::Id;

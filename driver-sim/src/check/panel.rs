@@ -1,0 +1,181 @@
+//! Several checkers as one, looking on at an engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use smb_engine::Observer;
+use smb_engine::link::Inbound;
+use smb_engine::output::{Body, ConnId, Outbound};
+use smb_engine::time::Now;
+use smb_proto::header::Route;
+use smb_proto::id::MessageId;
+use smb_proto::msg::read;
+use smb_proto::{NtStatus, msg};
+
+use super::{Checker, Seen, Violation};
+
+/// Checkers, and the first thing that one of them found. A clone is the same panel.
+#[derive(Clone)]
+pub struct Panel(Arc<Mutex<Inner>>);
+
+struct Inner {
+    checkers: Vec<Box<dyn Checker>>,
+    found: Option<Violation>,
+}
+
+impl Panel {
+    /// A panel of these checkers; see [`super::all`].
+    #[must_use]
+    pub fn new(checkers: Vec<Box<dyn Checker>>) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            checkers,
+            found: None,
+        })))
+    }
+
+    /// To be given to [`smb_engine::Engine::observe`].
+    #[must_use]
+    pub fn observer(&self) -> Box<dyn Observer> {
+        Box::new(self.clone())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells every checker.
+    pub fn tell(&self, now: Now, seen: &Seen<'_>) {
+        self.with(|inner| inner.tell(now, seen));
+    }
+
+    /// Whether all is well so far.
+    ///
+    /// # Errors
+    /// The first thing that was found.
+    pub fn verdict(&self) -> Result<(), Violation> {
+        self.with(|inner| inner.found.clone().map_or(Ok(()), Err))
+    }
+
+    /// Ends the observation.
+    ///
+    /// # Errors
+    /// The first thing that was found, now or before.
+    pub fn finish(&self) -> Result<(), Violation> {
+        self.with(|inner| {
+            for checker in &mut inner.checkers {
+                if inner.found.is_none() {
+                    inner.found = checker.finish().err();
+                }
+            }
+            inner.found.clone().map_or(Ok(()), Err)
+        })
+    }
+
+    /// Name, answers judged, and times given up, of each checker.
+    #[must_use]
+    pub fn tally(&self) -> Vec<(&'static str, u64, u64)> {
+        self.with(|inner| {
+            let all = inner.checkers.iter();
+            all.map(|c| (c.name(), c.judged(), c.given_up())).collect()
+        })
+    }
+}
+
+impl Inner {
+    fn tell(&mut self, now: Now, seen: &Seen<'_>) {
+        for checker in &mut self.checkers {
+            if self.found.is_some() {
+                return;
+            }
+            self.found = checker.observe(now, seen).err();
+        }
+    }
+
+    fn idle(&self) -> bool {
+        self.found.is_some() || self.checkers.is_empty()
+    }
+
+    fn answered(&mut self, now: Now, conn: ConnId, answer: &Outbound) {
+        for element in &answer.elements {
+            let header = &element.header;
+            let parsed;
+            let body = match &element.body {
+                Body::Message(body) => body,
+                Body::Read(payload) => {
+                    parsed = Ok(msg::Response::Read(read::Response {
+                        data: payload.data().to_vec().into(),
+                        data_remaining: 0,
+                        flags: read::ResponseFlags::empty(),
+                    }));
+                    match &parsed {
+                        Ok(body) => body,
+                        Err(_) => return,
+                    }
+                }
+                Body::Encoded(bytes) => {
+                    parsed = msg::Response::parse(header, bytes);
+                    match &parsed {
+                        Ok(body) => body,
+                        Err(error) => {
+                            self.found = Some(Violation {
+                                checker: "panel",
+                                what: format!("an answer does not parse: {error}"),
+                            });
+                            return;
+                        }
+                    }
+                }
+            };
+            let seen = if header.message_id == MessageId::UNSOLICITED {
+                Seen::Break { conn, header, body }
+            } else if header.status == NtStatus::PENDING && matches!(header.route, Route::Async(_))
+            {
+                Seen::Interim { conn, header }
+            } else {
+                Seen::Answer { conn, header, body }
+            };
+            self.tell(now, &seen);
+        }
+    }
+}
+
+impl Observer for Panel {
+    fn accepted(&mut self, now: Now, conn: ConnId) {
+        self.tell(now, &Seen::Connected { conn });
+    }
+
+    fn received(&mut self, now: Now, conn: ConnId, message: &Inbound) {
+        self.with(|inner| {
+            if inner.idle() {
+                return;
+            }
+            // The SMB1 negotiate is answered in SMB2, with MessageId 0, and concerns no checker.
+            let Inbound::Message { elements, .. } = message else {
+                return;
+            };
+            for element in elements {
+                let seen = Seen::Request {
+                    conn,
+                    header: &element.header,
+                    request: element.body.as_ref().ok(),
+                };
+                inner.tell(now, &seen);
+            }
+        });
+    }
+
+    fn answered(&mut self, now: Now, conn: ConnId, answer: &Outbound) {
+        self.with(|inner| {
+            if !inner.idle() {
+                inner.answered(now, conn, answer);
+            }
+        });
+    }
+
+    fn closed(&mut self, now: Now, conn: ConnId) {
+        self.tell(now, &Seen::Disconnected { conn });
+    }
+
+    fn settled(&mut self, now: Now) {
+        self.tell(now, &Seen::Settled);
+    }
+}
