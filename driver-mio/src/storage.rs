@@ -46,6 +46,10 @@ impl Backend for Limited {
     fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {
         self.fs.execute(by, op)
     }
+
+    fn execute_now(&self, by: &Identity, op: VfsOp) -> Result<VfsResult, VfsOp> {
+        self.fs.execute_now(by, op)
+    }
 }
 
 /// Opens the directory of a share and logs what is worth knowing about it.

@@ -28,6 +28,7 @@ mod open;
 mod options;
 mod path;
 mod posix_acl;
+mod prompt;
 mod ranges;
 mod read;
 mod rename;
@@ -228,6 +229,10 @@ fn check_openat2(root: &OwnedFd) -> Result<(), Errno> {
 impl Backend for LocalFs {
     fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    fn execute_now(&self, by: &Identity, op: VfsOp) -> Result<VfsResult, VfsOp> {
+        self.at_once(by, op)
     }
 
     fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {

@@ -17,8 +17,8 @@ use smb_engine::time::{Instant, Now};
 use smb_engine::{Peer, Server};
 
 use super::clock::Clock;
+use super::storage::Job;
 use super::{canonical, log};
-use crate::runtime::pool::Job;
 
 /// Something for an I/O thread to carry out.
 pub(super) enum Work {
@@ -97,18 +97,20 @@ impl Gate {
         self.clock.now()
     }
 
-    /// Lets `input` use the server, and sends its outputs on their way.
+    /// Lets `input` use the server, and sends its outputs on their way; jobs go to the pool.
     pub(super) fn enter<R>(&self, input: impl FnOnce(&mut Server, Now) -> R) -> R {
-        self.enter_from(None, input)
+        let (result, jobs) = self.enter_from(None, input);
+        jobs.into_iter().for_each(|job| self.submit(job));
+        result
     }
 
-    /// As [`Self::enter`], for an I/O thread, which looks into its own inbox afterwards anyway and
-    /// need not be woken for it.
+    /// As [`Self::enter`], for who carries out jobs itself. `me` is the I/O thread that asks: it
+    /// looks into its own inbox afterwards anyway and need not be woken for it.
     pub(super) fn enter_from<R>(
         &self,
         me: Option<usize>,
         input: impl FnOnce(&mut Server, Now) -> R,
-    ) -> R {
+    ) -> (R, Vec<Job>) {
         let now = self.clock.now();
         let mut guarded = lock(&self.guarded);
         let result = input(&mut guarded.server, now);
@@ -153,10 +155,6 @@ impl Gate {
         }
         *armed = due;
         drop(guarded);
-        for job in jobs {
-            // Fails only when the pool has ended, and then nobody waits for the answer.
-            let _ = self.jobs.send(job);
-        }
         for (index, inbox) in self.inboxes.iter().enumerate() {
             if wake.get(index) == Some(&true) && me != Some(index) {
                 inbox.wake();
@@ -165,7 +163,13 @@ impl Gate {
         for (peer, event) in events {
             log::event(peer, &event);
         }
-        result
+        (result, jobs)
+    }
+
+    /// Gives a job to the pool.
+    pub(super) fn submit(&self, job: Job) {
+        // Fails only when the pool has ended, and then nobody waits for the answer.
+        let _ = self.jobs.send(job);
     }
 
     fn deliver(
@@ -222,8 +226,8 @@ impl Gate {
         }
     }
 
-    /// The connection has gone.
-    pub(super) fn closed(&self, me: usize, conn: ConnId) {
+    /// The connection of the I/O thread `me` has gone; what is to be done about that.
+    pub(super) fn closed(&self, me: usize, conn: ConnId) -> Vec<Job> {
         let peer = {
             let mut guarded = lock(&self.guarded);
             let route = guarded.routes.remove(&conn);
@@ -232,10 +236,11 @@ impl Gate {
             }
             route.map(|r| r.peer)
         };
-        self.enter_from(Some(me), |server, now| server.handle_closed(now, conn));
+        let ((), jobs) = self.enter_from(Some(me), |server, now| server.handle_closed(now, conn));
         if let Some(peer) = peer {
             tracing::info!(%conn, %peer, "disconnected");
         }
+        jobs
     }
 
     /// What the thread `index` has to do.
@@ -264,8 +269,7 @@ impl Gate {
 
     /// Tells one more thread of the pool to end; each that does tells the next.
     pub(super) fn pass_end(&self) {
-        // Fails only when all have ended.
-        let _ = self.jobs.send(Job::End);
+        self.submit(Job::End);
     }
 
     pub(super) fn is_stopping(&self) -> bool {

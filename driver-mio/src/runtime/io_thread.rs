@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
+use smb_engine::Server;
 use smb_engine::output::ConnId;
+use smb_engine::time::Now;
 
 use super::gate::{SharedGate, Work};
 use super::socket::{Received, Socket};
+use super::storage::{Job, Storage};
 
 const WAKER: Token = Token(0);
 
@@ -18,6 +22,9 @@ const LISTENERS: usize = 1;
 
 /// Accepts in a row before connections have their turn.
 const ACCEPTS_IN_A_ROW: usize = 64;
+
+/// Messages that enter the server together; what they bring is sent before the next ones enter.
+const MESSAGES_AT_ONCE: usize = 32;
 
 /// How long accepting rests when the process has no descriptors left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
@@ -33,6 +40,7 @@ pub(super) struct IoThread {
     poll: Poll,
     listeners: Vec<TcpListener>,
     gate: SharedGate,
+    storage: Arc<Storage>,
     first_message: usize,
     sockets: BTreeMap<usize, (ConnId, Socket)>,
     by_conn: BTreeMap<ConnId, usize>,
@@ -49,6 +57,7 @@ impl IoThread {
         poll: Poll,
         mut listeners: Vec<TcpListener>,
         gate: SharedGate,
+        storage: Arc<Storage>,
         first_message: usize,
     ) -> io::Result<Self> {
         for (i, listener) in listeners.iter_mut().enumerate() {
@@ -61,6 +70,7 @@ impl IoThread {
             poll,
             listeners,
             gate,
+            storage,
             first_message,
             sockets: BTreeMap::new(),
             by_conn: BTreeMap::new(),
@@ -87,8 +97,7 @@ impl IoThread {
                     Token(t) if t < LISTENERS + self.listeners.len() => self.accepting = true,
                     Token(t) => {
                         if let Some((_, socket)) = self.sockets.get_mut(&t) {
-                            let readable = event.is_readable() || event.is_read_closed();
-                            socket.set_ready(readable, event.is_writable());
+                            socket.set_ready(event);
                             self.active.insert(t);
                         }
                     }
@@ -120,8 +129,33 @@ impl IoThread {
     fn time(&self) {
         let now = self.gate.now().mono;
         if self.gate.timeout().is_some_and(|due| due <= now) {
-            self.gate
-                .enter_from(Some(self.index), |server, now| server.handle_timeout(now));
+            self.enter(Server::handle_timeout);
+        }
+    }
+
+    /// Lets `input` use the server, and carries out what can be done without waiting.
+    fn enter(&self, input: impl FnOnce(&mut Server, Now)) {
+        let ((), jobs) = self.gate.enter_from(Some(self.index), input);
+        self.work(jobs);
+    }
+
+    fn work(&self, mut jobs: Vec<Job>) {
+        while !jobs.is_empty() {
+            let mut done = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                match self.storage.try_now(job) {
+                    Ok(completion) => done.push(completion),
+                    Err(job) => self.gate.submit(job),
+                }
+            }
+            if done.is_empty() {
+                return;
+            }
+            ((), jobs) = self.gate.enter_from(Some(self.index), |server, now| {
+                for (token, completion) in done {
+                    server.handle_completion(now, token, completion);
+                }
+            });
         }
     }
 
@@ -175,7 +209,8 @@ impl IoThread {
                         }
                         Err(error) => {
                             tracing::warn!(%conn, %error, "connection lost at once");
-                            self.gate.closed(self.index, conn);
+                            let jobs = self.gate.closed(self.index, conn);
+                            self.work(jobs);
                         }
                     }
                 }
@@ -215,11 +250,7 @@ impl IoThread {
             if !gone && socket.wants_read() {
                 let received = socket.receive();
                 gone = received.ended;
-                self.hand_over(conn, received);
-                self.carry_out();
-                if let Some((_, socket)) = self.sockets.get_mut(&token) {
-                    gone |= socket.send().is_err();
-                }
+                gone |= self.hand_over(token, conn, received);
             }
             let finished = self
                 .sockets
@@ -231,21 +262,29 @@ impl IoThread {
         }
     }
 
-    fn hand_over(&self, conn: ConnId, received: Received) {
-        let Received {
-            messages, fault, ..
-        } = received;
-        if messages.is_empty() && fault.is_none() {
-            return;
+    /// Gives what a socket has received to the server, and sends what comes of it; whether the
+    /// connection is lost.
+    fn hand_over(&mut self, token: usize, conn: ConnId, received: Received) -> bool {
+        let mut messages = received.messages.into_iter();
+        let mut fault = received.fault;
+        while messages.len() > 0 || fault.is_some() {
+            self.enter(|server, now| {
+                for message in messages.by_ref().take(MESSAGES_AT_ONCE) {
+                    server.handle_message(now, conn, message);
+                }
+                if messages.len() == 0
+                    && let Some(fault) = fault.take()
+                {
+                    server.handle_fault(now, conn, fault);
+                }
+            });
+            self.carry_out();
+            let lost = |(_, socket): &mut (ConnId, Socket)| socket.send().is_err();
+            if self.sockets.get_mut(&token).is_some_and(lost) {
+                return true;
+            }
         }
-        self.gate.enter_from(Some(self.index), |server, now| {
-            for message in messages {
-                server.handle_message(now, conn, message);
-            }
-            if let Some(fault) = fault {
-                server.handle_fault(now, conn, fault);
-            }
-        });
+        false
     }
 
     fn drop_socket(&mut self, token: usize) {
@@ -254,7 +293,8 @@ impl IoThread {
             // The descriptor is closed right after, which deregisters it as well.
             let _ = self.poll.registry().deregister(socket.stream());
             drop(socket);
-            self.gate.closed(self.index, conn);
+            let jobs = self.gate.closed(self.index, conn);
+            self.work(jobs);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Carries values between sockets, files, accounts and the protocol engine.
 //!
 //! I/O threads own sockets and their links: they read, decrypt, parse, encode, seal and write. The
-//! engine's shared half is behind the gate, held for table work only. File operations run on
-//! the pool. See `docs/threading.md`.
+//! engine's shared half is behind the gate, held for table work only. File operations that do not
+//! wait run where they come up, others on the pool. See `docs/threading.md`.
 
 mod clock;
 mod gate;
@@ -10,6 +10,7 @@ mod io_thread;
 mod log;
 mod pool;
 mod socket;
+mod storage;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,8 +29,9 @@ use thiserror::Error;
 
 use gate::Gate;
 use pool::Pool;
+use storage::Storage;
 
-/// Where users come from. Called from the threads that do file operations, so it may block.
+/// Where users come from. Called from threads on which waiting is allowed, so it may block.
 pub trait Accounts: Send + Sync {
     /// The account of this name, if there is one. Domains are mostly ignored: one server has one
     /// set of accounts.
@@ -133,13 +135,8 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         .collect::<Result<Vec<_>, _>>()?;
     let (jobs, queue) = pool::queue();
     let gate = Arc::new(Gate::new(Server::new(setup.config, seed), wakers, jobs));
-    let pool = Pool::start(
-        setup.file_threads.max(1),
-        queue,
-        &gate,
-        &setup.backends.into(),
-        &setup.accounts,
-    )?;
+    let storage = Arc::new(Storage::new(setup.backends, setup.accounts));
+    let pool = Pool::start(setup.file_threads.max(1), queue, &gate, &storage)?;
     let mut running = Running {
         gate: Arc::clone(&gate),
         pool,
@@ -150,8 +147,9 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     for (index, poll) in polls.into_iter().enumerate() {
         // The first thread also accepts.
         let listeners = listeners.take().unwrap_or_default();
-        let gate = Arc::clone(&gate);
-        let thread = io_thread::IoThread::new(index, poll, listeners, gate, first_message)?;
+        let (gate, storage) = (Arc::clone(&gate), Arc::clone(&storage));
+        let thread =
+            io_thread::IoThread::new(index, poll, listeners, gate, storage, first_message)?;
         let handle = std::thread::Builder::new()
             .name(format!("smb-io-{index}"))
             .spawn(move || thread.run())?;

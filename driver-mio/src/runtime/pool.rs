@@ -1,30 +1,13 @@
 //! Threads for what may block: file operations and account lookups.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
-use smb_engine::output::{Completion, Query, Token};
-use smb_engine::vfs::{Backend, VfsError, VfsRequest};
 
 use super::gate::SharedGate;
-use super::{Accounts, answer};
-
-/// Something to do.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "moved through the queue once; a box would cost more than the copy"
-)]
-pub(super) enum Job {
-    /// A file operation.
-    Vfs(VfsRequest),
-    /// An account lookup.
-    Lookup(Token, Query),
-    /// End the thread (and pass it on to the next).
-    End,
-}
+use super::storage::{Job, Storage};
 
 /// The queue of jobs. Not bounded: clients' credits bound what is in flight.
 pub(super) fn queue() -> (Sender<Job>, Receiver<Job>) {
@@ -41,16 +24,14 @@ impl Pool {
         threads: usize,
         queue: Receiver<Job>,
         gate: &SharedGate,
-        backends: &Arc<[Arc<dyn Backend>]>,
-        accounts: &Arc<dyn Accounts>,
+        storage: &Arc<Storage>,
     ) -> io::Result<Self> {
         let threads = (0..threads)
             .map(|index| {
                 let worker = Worker {
                     queue: queue.clone(),
                     gate: Arc::clone(gate),
-                    backends: Arc::clone(backends),
-                    accounts: Arc::clone(accounts),
+                    storage: Arc::clone(storage),
                 };
                 std::thread::Builder::new()
                     .name(format!("smb-file-{index}"))
@@ -72,49 +53,24 @@ impl Pool {
 struct Worker {
     queue: Receiver<Job>,
     gate: SharedGate,
-    backends: Arc<[Arc<dyn Backend>]>,
-    accounts: Arc<dyn Accounts>,
+    storage: Arc<Storage>,
 }
 
 impl Worker {
     fn run(self) {
-        while let Ok(job) = self.queue.recv() {
-            match job {
-                Job::Vfs(request) => self.vfs(request),
-                Job::Lookup(token, query) => {
-                    let completion = answer(&*self.accounts, &query);
-                    self.complete(token, completion);
-                }
-                Job::End => {
-                    self.gate.pass_end();
-                    return;
-                }
-            }
+        // What follows from a job is done here too, which saves waking another thread.
+        let mut own = None;
+        while let Some(job) = own.take().or_else(|| self.queue.recv().ok()) {
+            let Some((token, completion)) = self.storage.carry_out(job) else {
+                self.gate.pass_end();
+                return;
+            };
+            let ((), jobs) = self.gate.enter_from(None, |server, now| {
+                server.handle_completion(now, token, completion);
+            });
+            let mut jobs = jobs.into_iter();
+            own = jobs.next();
+            jobs.for_each(|job| self.gate.submit(job));
         }
-    }
-
-    fn vfs(&self, request: VfsRequest) {
-        let VfsRequest {
-            token,
-            backend,
-            by,
-            op,
-        } = request;
-        let index = usize::try_from(backend.0).unwrap_or(usize::MAX);
-        let result = match self.backends.get(index) {
-            // A backend that panics fails one operation, not the server.
-            Some(backend) => catch_unwind(AssertUnwindSafe(|| backend.execute(&by, op)))
-                .unwrap_or_else(|_| {
-                    tracing::error!(backend = index, "storage panicked; answering an I/O error");
-                    Err(VfsError::Io)
-                }),
-            None => Err(VfsError::Gone),
-        };
-        self.complete(token, Completion::Vfs(result));
-    }
-
-    fn complete(&self, token: Token, completion: Completion) {
-        self.gate
-            .enter(|server, now| server.handle_completion(now, token, completion));
     }
 }

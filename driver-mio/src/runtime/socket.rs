@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 
 use bytes::{Buf, BytesMut};
+use mio::event::Event;
 use mio::net::TcpStream;
 use smb_engine::Fault;
 use smb_engine::link::{Inbound, Link};
@@ -42,6 +43,8 @@ pub(super) struct Socket {
     /// empty since.
     readable: bool,
     writable: bool,
+    /// The peer sends nothing more: what is left can be read up to the end.
+    read_closed: bool,
     /// Close once everything is sent.
     closing: bool,
 }
@@ -58,6 +61,7 @@ impl Socket {
             out_len: 0,
             readable: true,
             writable: true,
+            read_closed: false,
             closing: false,
         })
     }
@@ -66,9 +70,10 @@ impl Socket {
         &mut self.stream
     }
 
-    pub(super) fn set_ready(&mut self, readable: bool, writable: bool) {
-        self.readable |= readable;
-        self.writable |= writable;
+    pub(super) fn set_ready(&mut self, event: &Event) {
+        self.read_closed |= event.is_read_closed();
+        self.readable |= event.is_readable() || self.read_closed;
+        self.writable |= event.is_writable();
     }
 
     /// Whether reading is worth a try right now.
@@ -111,6 +116,9 @@ impl Socket {
                     break;
                 }
                 Ok(n) => {
+                    // Less than there was room for: the socket is empty, and the poll tells when it
+                    // no longer is (epoll(7)).
+                    self.readable = n == self.spare.len() || self.read_closed;
                     self.link.feed(self.spare.split_to(n));
                     if !self.take_messages(&mut received) {
                         break;

@@ -594,4 +594,18 @@ pub trait Backend: Send + Sync {
 
     /// Carries out one operation.
     fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult;
+
+    /// Carries out one operation if it will not wait for storage for long, or gives it back. A driver
+    /// asks this first, on the thread that has the request at hand, and takes what is given back to
+    /// where waiting is allowed. A backend that cannot tell gives everything back.
+    ///
+    /// # Errors
+    /// The operation, untouched.
+    #[allow(
+        clippy::result_large_err,
+        reason = "moved once; a box would cost more than the copy"
+    )]
+    fn execute_now(&self, _by: &Identity, op: VfsOp) -> Result<VfsResult, VfsOp> {
+        Err(op)
+    }
 }
