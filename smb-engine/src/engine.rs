@@ -64,6 +64,9 @@ pub trait Observer: Send {
     /// The server has given these answers. They may still be lost on the way.
     fn answered(&mut self, now: Now, conn: ConnId, answer: &Outbound);
 
+    /// The server wants the connection closed; it takes in and gives out nothing more on it.
+    fn closing(&mut self, now: Now, conn: ConnId);
+
     /// The connection has gone, and the server is about to be told.
     fn closed(&mut self, now: Now, conn: ConnId);
 
@@ -246,6 +249,9 @@ impl Engine {
                     Action::Lookup(token, query)
                 }
                 Output::Close(conn, reason) => {
+                    if let Some(observer) = &mut self.observer {
+                        observer.closing(now, conn);
+                    }
                     self.links.remove(&conn);
                     Action::Close(conn, reason)
                 }

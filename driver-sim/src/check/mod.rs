@@ -12,6 +12,10 @@
 //! panel.finish()?;                           // at the end
 //! ```
 
+mod answers;
+mod credits;
+mod ids;
+mod levels;
 mod panel;
 
 use smb_engine::output::ConnId;
@@ -20,13 +24,33 @@ use smb_engine::vfs::{VfsError, VfsOp};
 use smb_proto::{Header, msg};
 use thiserror::Error;
 
+pub use answers::Answers;
+pub use credits::Credits;
+pub use ids::Ids;
+pub use levels::Levels;
 pub use panel::Panel;
+
+/// Whether a request was signed or encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Neither.
+    None,
+    /// One of them, and rightly.
+    Good,
+    /// It was signed wrongly, or with a key that the connection does not have.
+    Forged,
+}
 
 /// What happened, in order.
 #[derive(Debug)]
 pub enum Seen<'a> {
     /// The server took in a connection.
     Connected {
+        /// Which.
+        conn: ConnId,
+    },
+    /// The server has decided to close a connection: nothing more is answered on it.
+    Closing {
         /// Which.
         conn: ConnId,
     },
@@ -44,6 +68,8 @@ pub enum Seen<'a> {
         header: &'a Header,
         /// Its body; `None` if it does not parse.
         request: Option<&'a msg::Request>,
+        /// Whether it was shown to come from who it says.
+        proof: Proof,
     },
     /// The server has sent an interim answer ([MS-SMB2] 3.3.4.2).
     Interim {
@@ -129,6 +155,15 @@ pub struct Violation {
     pub what: String,
 }
 
+impl Violation {
+    fn new(checker: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            checker,
+            what: what.into(),
+        }
+    }
+}
+
 /// One model; see the module's documentation.
 pub trait Checker: Send {
     /// A short name, for reports.
@@ -162,5 +197,10 @@ pub trait Checker: Send {
 /// All checkers there are.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Checker>> {
-    vec![]
+    vec![
+        Box::new(Answers::default()),
+        Box::new(Credits::default()),
+        Box::new(Ids::default()),
+        Box::new(Levels::default()),
+    ]
 }

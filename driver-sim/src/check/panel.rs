@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smb_engine::Observer;
-use smb_engine::link::Inbound;
+use smb_engine::link::{Inbound, Signature};
 use smb_engine::output::{Body, ConnId, Outbound};
 use smb_engine::time::Now;
 use smb_proto::header::Route;
 use smb_proto::id::MessageId;
 use smb_proto::msg::read;
-use smb_proto::{NtStatus, msg};
+use smb_proto::{Command, Header, NtStatus, msg};
 
-use super::{Checker, Seen, Violation};
+use super::{Checker, Proof, Seen, Violation};
 
 /// Checkers, and the first thing that one of them found. A clone is the same panel.
 #[derive(Clone)]
@@ -148,15 +148,32 @@ impl Observer for Panel {
             if inner.idle() {
                 return;
             }
-            // The SMB1 negotiate is answered in SMB2, with MessageId 0, and concerns no checker.
-            let Inbound::Message { elements, .. } = message else {
-                return;
+            let (elements, sealed) = match message {
+                // Answered in SMB2, as if it were a NEGOTIATE with MessageId 0.
+                Inbound::Smb1Negotiate(_) => {
+                    let seen = Seen::Request {
+                        conn,
+                        header: &Header::request(Command::Negotiate, MessageId(0)),
+                        request: None,
+                        proof: Proof::None,
+                    };
+                    inner.tell(now, &seen);
+                    return;
+                }
+                Inbound::Message { elements, sealed } => (elements, sealed.is_some()),
             };
             for element in elements {
+                let proof = match element.signature {
+                    _ if sealed => Proof::Good,
+                    Signature::Good(_) => Proof::Good,
+                    Signature::Absent => Proof::None,
+                    Signature::Bad | Signature::NoKey => Proof::Forged,
+                };
                 let seen = Seen::Request {
                     conn,
                     header: &element.header,
                     request: element.body.as_ref().ok(),
+                    proof,
                 };
                 inner.tell(now, &seen);
             }
@@ -169,6 +186,10 @@ impl Observer for Panel {
                 inner.answered(now, conn, answer);
             }
         });
+    }
+
+    fn closing(&mut self, now: Now, conn: ConnId) {
+        self.tell(now, &Seen::Closing { conn });
     }
 
     fn closed(&mut self, now: Now, conn: ConnId) {

@@ -2,7 +2,8 @@
 //! moves only when it is told to.
 //!
 //! [`Pair::run`] carries bytes and questions back and forth until nobody has anything more to say,
-//! and checks the engine's invariants after every single input. Nothing in it is random: the same
+//! and checks the engine's invariants after every single input; the checkers of [`crate::check`] look on.
+//! Nothing in it is random: the same
 //! calls give the same bytes ([`Pair::trace`]).
 //!
 //! ```
@@ -41,6 +42,7 @@ use smb_proto::id::MessageId;
 pub use calls::{Answer, Tree};
 pub use setup::{BEGIN, Builder, DOMAIN, share};
 
+use crate::check::{Outside, Panel, Seen};
 use crate::client::{Client, ClientConfig, ClientEvent, ClientFault, Reply};
 use crate::memory::MemoryFs;
 
@@ -73,6 +75,8 @@ pub struct Pair {
     holds: fn(&VfsOp) -> bool,
     held: VecDeque<VfsRequest>,
     trace: PreauthHash,
+    /// Looks on, and says what the engine may not answer.
+    panel: Panel,
 }
 
 impl Default for Pair {
@@ -94,9 +98,18 @@ impl Pair {
         Builder::default()
     }
 
-    /// The file system behind the shares.
+    /// The checkers that look on.
+    #[must_use]
+    pub fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    /// The file system behind the shares. What the caller does there is done past the server, so that
+    /// the checkers know nothing of names and contents any more.
     #[must_use]
     pub fn fs(&self) -> &MemoryFs {
+        let touched = Outside::Touched { path: "" };
+        self.panel.tell(self.now, &Seen::Outside(touched));
         &self.fs
     }
 
@@ -223,6 +236,9 @@ impl Pair {
 
     /// A command of the operator.
     pub fn control(&mut self, control: Control) {
+        match control {
+            Control::Drain => self.panel.tell(self.now, &Seen::Outside(Outside::Drained)),
+        }
         self.engine.control(self.now, control);
         self.settle();
         self.run();
@@ -332,6 +348,9 @@ impl Pair {
         if let Err(what) = self.engine.check_invariants() {
             panic!("invariant broken: {what}");
         }
+        if let Err(what) = self.panel.verdict() {
+            panic!("{what}");
+        }
     }
 
     /// Disconnects everybody, carries out what is left, and sees that nothing remains.
@@ -343,6 +362,9 @@ impl Pair {
             self.disconnect(End(i));
         }
         self.release();
+        if let Err(what) = self.panel.finish() {
+            panic!("{what}");
+        }
         assert_eq!(self.counts(), Counts::default(), "objects are left over");
         assert_eq!(self.fs.open_handles(), 0, "backend handles are left open");
     }

@@ -15,6 +15,7 @@ use smb_proto::dtyp::Sid;
 use smb_proto::{FileTime, Guid};
 
 use super::Pair;
+use crate::check::{self, Panel};
 use crate::memory::MemoryFs;
 
 /// The account domain of the test bed's server.
@@ -35,6 +36,7 @@ pub struct Builder {
     seed: u64,
     accounts: BTreeMap<String, Account>,
     fs: Arc<MemoryFs>,
+    panel: Option<Panel>,
 }
 
 impl Default for Builder {
@@ -52,6 +54,7 @@ impl Default for Builder {
             seed: 0,
             accounts: BTreeMap::new(),
             fs,
+            panel: None,
         }
         .account("user", "secret")
         .account("other", "secret")
@@ -107,6 +110,13 @@ impl Builder {
         })
     }
 
+    /// Lets these checkers look on in place of all that there are.
+    #[must_use]
+    pub fn panel(mut self, panel: Panel) -> Self {
+        self.panel = Some(panel);
+        self
+    }
+
     /// Uses this file system in place of a fresh one.
     #[must_use]
     pub fn fs(mut self, fs: MemoryFs) -> Self {
@@ -122,8 +132,19 @@ impl Builder {
     pub fn build(self) -> Pair {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        let panel = self.panel.unwrap_or_else(|| {
+            let mut checkers = check::all();
+            checkers.retain(|c| c.name() != "credits");
+            checkers.push(Box::new(check::Credits::new(
+                self.config.limits.max_credits,
+            )));
+            Panel::new(checkers)
+        });
+        let mut engine = Engine::new(self.config, seed);
+        engine.observe(panel.observer());
         Pair {
-            engine: Engine::new(self.config, seed),
+            engine,
+            panel,
             now: BEGIN,
             fs: self.fs,
             accounts: self.accounts,
