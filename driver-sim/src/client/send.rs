@@ -79,6 +79,13 @@ impl Client {
         self.out.push_back([&prefix, message].concat().into());
     }
 
+    /// Encrypts bytes as they are for a session and sends them as one message: what lies inside is no
+    /// business of this client. Without keys for the session they go in the clear.
+    pub fn send_sealed_bytes(&mut self, session: SessionId, plain: &[u8]) {
+        let message = self.seal(session, BytesMut::from(plain), false);
+        self.send_frame(&message);
+    }
+
     /// Asks to cancel a request: by its AsyncId if it got an interim answer, else by its message
     /// id. CANCEL takes no credit and is not answered ([MS-SMB2] 3.2.4.24).
     pub fn cancel(&mut self, message: MessageId) {

@@ -1,5 +1,6 @@
 //! What a new file or directory inherits, [MS-DTYP] 2.5.3.4.
 
+use smb_proto::NtStatus;
 use smb_proto::dtyp::{
     AccessMask, Ace, AceBody, AceFlags, AceType, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
 };
@@ -14,7 +15,28 @@ const INHERIT: AceFlags = AceFlags::OBJECT_INHERIT.union(AceFlags::CONTAINER_INH
 /// makes one.
 ///
 /// The audit list of the directory is not inherited: nothing here audits.
+///
+/// # Errors
+/// STATUS_BAD_INHERITANCE_ACL: it would be longer than a descriptor can be. Leaving entries out
+/// could let in who is to stay out.
 pub(crate) fn for_new(
+    given: Option<&SecurityDescriptor>,
+    parent: &SecurityDescriptor,
+    who: &Identity,
+    directory: bool,
+) -> Result<Option<SecurityDescriptor>, NtStatus> {
+    let made = combined(given, parent, who, directory);
+    let fits = |sd: &SecurityDescriptor| {
+        let dacl = sd.dacl.acl().map_or(0, Acl::encoded_len);
+        dacl <= Acl::MAX_LEN && sd.encoded_len() <= SecurityDescriptor::MAX_LEN
+    };
+    if made.as_ref().is_some_and(|sd| !fits(sd)) {
+        return Err(NtStatus::BAD_INHERITANCE_ACL);
+    }
+    Ok(made)
+}
+
+fn combined(
     given: Option<&SecurityDescriptor>,
     parent: &SecurityDescriptor,
     who: &Identity,
@@ -119,12 +141,7 @@ fn inherited_dacl(
             aces.push(effective(ace, owner, group, mark));
         }
     }
-    let mut acl = Acl::new(aces);
-    // Each entry may become two; what cannot be written down is not inherited.
-    while acl.encoded_len() > Acl::MAX_LEN {
-        acl.aces.pop();
-    }
-    (!acl.aces.is_empty()).then_some(acl)
+    (!aces.is_empty()).then(|| Acl::new(aces))
 }
 
 fn for_directory(ace: &Ace, owner: &Sid, group: &Sid, mark: AceFlags, out: &mut Vec<Ace>) {
@@ -204,7 +221,7 @@ mod tests {
     }
 
     fn child(parent: &SecurityDescriptor, directory: bool) -> Option<Vec<Ace>> {
-        let sd = for_new(None, parent, &user(7, &[70]), directory)?;
+        let sd = for_new(None, parent, &user(7, &[70]), directory).unwrap()?;
         assert_eq!(sd.owner, Some(account(7)));
         assert_eq!(sd.group, Some(account(70)));
         Some(sd.dacl.acl().unwrap().aces.clone())
@@ -262,7 +279,7 @@ mod tests {
     fn automatic_inheritance_is_marked() {
         let mut p = parent(vec![Ace::allow(account(3), WRITE, OI)]);
         p.control = SdControl::DACL_AUTO_INHERITED | SdControl::DACL_PROTECTED;
-        let sd = for_new(None, &p, &user(7, &[]), false).unwrap();
+        let sd = for_new(None, &p, &user(7, &[]), false).unwrap().unwrap();
         assert_eq!(sd.control, SdControl::DACL_AUTO_INHERITED);
         assert_eq!(sd.dacl.acl().unwrap().aces[0].flags, AceFlags::INHERITED);
     }
@@ -272,7 +289,7 @@ mod tests {
         let who = user(7, &[]);
         let p = parent(vec![Ace::allow(account(3), WRITE, OI)]);
         let own = parent(vec![Ace::allow(account(9), AccessMask::GENERIC_READ, NONE)]);
-        let sd = for_new(Some(&own), &p, &who, false).unwrap();
+        let sd = for_new(Some(&own), &p, &who, false).unwrap().unwrap();
         assert_eq!(sd.owner, Some(account(1)));
         assert_eq!(
             sd.dacl.acl().unwrap().aces,
@@ -280,19 +297,24 @@ mod tests {
         );
         // a NULL list is one, an absent one is not
         let mut null = SecurityDescriptor::default();
-        let sd = for_new(Some(&null), &p, &who, false).unwrap();
+        let sd = for_new(Some(&null), &p, &who, false).unwrap().unwrap();
         assert_eq!(sd.dacl.acl().unwrap().aces.len(), 1);
         null.dacl = AclSlot::Null;
-        let sd = for_new(Some(&null), &p, &who, false).unwrap();
+        let sd = for_new(Some(&null), &p, &who, false).unwrap().unwrap();
         assert_eq!(sd.dacl, AclSlot::Null);
         // nothing to say and nothing to inherit
         let empty = SecurityDescriptor::default();
-        assert_eq!(for_new(Some(&empty), &parent(vec![]), &who, false), None);
+        assert_eq!(
+            for_new(Some(&empty), &parent(vec![]), &who, false),
+            Ok(None)
+        );
         let owned = SecurityDescriptor {
             owner: Some(account(7)),
             ..SecurityDescriptor::default()
         };
-        let sd = for_new(Some(&owned), &parent(vec![]), &who, false).unwrap();
+        let sd = for_new(Some(&owned), &parent(vec![]), &who, false)
+            .unwrap()
+            .unwrap();
         assert_eq!(sd.dacl.acl().unwrap().aces.len(), 2);
     }
 

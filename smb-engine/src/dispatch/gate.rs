@@ -213,6 +213,10 @@ fn check_session(
             Signature::Absent => {}
         }
         if established.encryption_required {
+            // Who has signed gets a signed refusal (3.3.4.1.1).
+            if let Some(op) = core.ops.get_mut(op_id) {
+                op.sign = sign;
+            }
             return Err(NtStatus::ACCESS_DENIED.into());
         }
     }

@@ -88,7 +88,7 @@ fn plan(cx: &Cx<'_>, a: &Attempt, place: &Missing) -> Result<Plan, NtStatus> {
         attributes |= FileAttributes::ARCHIVE;
     }
     let security = if a.capabilities.contains(Capabilities::SECURITY) && !in_file {
-        acl::inherit::for_new(a.ctx.sd.as_ref(), &place.security, &a.by, f.directory())
+        acl::inherit::for_new(a.ctx.sd.as_ref(), &place.security, &a.by, f.directory())?
     } else {
         None
     };
