@@ -21,6 +21,7 @@
 //! ```
 
 mod calls;
+mod hold;
 mod setup;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,7 +32,7 @@ use std::time::Duration;
 use smb_engine::event::Event;
 use smb_engine::identity::Account;
 use smb_engine::names::fold;
-use smb_engine::output::{CloseReason, Completion, ConnId, Query};
+use smb_engine::output::{CloseReason, Completion, ConnId, Query, Token};
 use smb_engine::time::{Instant, Now};
 use smb_engine::vfs::{Backend, VfsOp, VfsRequest};
 use smb_engine::{Action, Control, Counts, Engine, Peer};
@@ -46,6 +47,8 @@ use crate::check::{Outside, Panel, Seen};
 use crate::client::{Client, ClientConfig, ClientEvent, ClientFault, Reply};
 use crate::memory::MemoryFs;
 
+use hold::Held;
+
 /// Names a client of a test bed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct End(usize);
@@ -57,6 +60,8 @@ struct Wire {
     conn: Option<ConnId>,
     /// Why the server closed it.
     closed: Option<CloseReason>,
+    /// What the client sends waits for [`Pair::deliver`].
+    paused: bool,
     fault: Option<ClientFault>,
     replies: BTreeMap<MessageId, Reply>,
     /// Everything but replies.
@@ -73,8 +78,11 @@ pub struct Pair {
     events: Vec<Event>,
     /// Which file operations are kept back until [`Pair::release`].
     holds: fn(&VfsOp) -> bool,
-    held: VecDeque<VfsRequest>,
+    /// The same for questions about accounts.
+    holds_lookups: bool,
+    held: VecDeque<Held>,
     trace: PreauthHash,
+    largest: usize,
     /// Looks on, and says what the engine may not answer.
     panel: Panel,
 }
@@ -133,25 +141,34 @@ impl Pair {
     /// # Panics
     /// The server does not want the connection.
     pub fn accept(&mut self, config: ClientConfig) -> End {
-        let port = u16::try_from(50_000 + self.ends.len()).unwrap_or(0);
-        let peer = Peer {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port,
-        };
-        let conn = match self.engine.accept(self.now, peer) {
-            Ok(conn) => conn,
+        match self.accept_from(IpAddr::V4(Ipv4Addr::LOCALHOST), config) {
+            Ok(end) => end,
             Err(reason) => panic!("connection refused: {reason:?}"),
-        };
+        }
+    }
+
+    /// As [`Self::accept`], from this address.
+    ///
+    /// # Errors
+    /// The server does not want the connection.
+    pub fn accept_from(
+        &mut self,
+        address: IpAddr,
+        config: ClientConfig,
+    ) -> Result<End, CloseReason> {
+        let port = u16::try_from(50_000 + self.ends.len()).unwrap_or(0);
+        let conn = self.engine.accept(self.now, Peer { address, port })?;
         self.ends.push(Wire {
             client: Client::new(config),
             conn: Some(conn),
             closed: None,
+            paused: false,
             fault: None,
             replies: BTreeMap::new(),
             events: Vec::new(),
         });
         self.settle();
-        End(self.ends.len() - 1)
+        Ok(End(self.ends.len() - 1))
     }
 
     /// The client's connection breaks.
@@ -213,27 +230,6 @@ impl Pair {
         self.trace
     }
 
-    /// Keeps back the file operations that `which` names until [`Self::release`].
-    pub fn hold(&mut self, which: fn(&VfsOp) -> bool) {
-        self.holds = which;
-    }
-
-    /// File operations that are kept back.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.held.len()
-    }
-
-    /// Carries out all file operations that were kept back, and holds no more.
-    pub fn release(&mut self) {
-        self.holds = |_| false;
-        while let Some(request) = self.held.pop_front() {
-            self.carry_out(request);
-            self.settle();
-        }
-        self.run();
-    }
-
     /// A command of the operator.
     pub fn control(&mut self, control: Control) {
         match control {
@@ -249,18 +245,32 @@ impl Pair {
         loop {
             let mut quiet = true;
             for i in 0..self.ends.len() {
-                while let Some(bytes) = self.ends[i].client.poll_transmit() {
+                while !self.ends[i].paused && self.carry(i) {
                     quiet = false;
-                    if let Some(conn) = self.ends[i].conn {
-                        self.engine.receive(self.now, conn, &bytes);
-                        self.settle();
-                    }
                 }
             }
             if quiet {
                 return;
             }
         }
+    }
+
+    /// Carries the next thing that a client sends to the server, if there is any.
+    fn carry(&mut self, i: usize) -> bool {
+        let Some(bytes) = self.ends[i].client.poll_transmit() else {
+            return false;
+        };
+        if let Some(conn) = self.ends[i].conn {
+            self.engine.receive(self.now, conn, &bytes);
+            self.settle();
+        }
+        true
+    }
+
+    /// Bytes of the longest message that the engine has sent so far, with its prefix.
+    #[must_use]
+    pub fn largest_message(&self) -> usize {
+        self.largest
     }
 
     /// Lets time pass; deadlines that lie in it are met one after the other.
@@ -294,6 +304,7 @@ impl Pair {
             match action {
                 Action::Transmit(conn, segments) => {
                     self.trace.update(&conn_number(conn));
+                    self.largest = self.largest.max(segments.len());
                     let end = self.ends.iter().position(|e| e.conn == Some(conn));
                     for segment in segments.0 {
                         self.trace.update(&segment);
@@ -305,13 +316,14 @@ impl Pair {
                         self.ends[end].collect();
                     }
                 }
-                Action::Vfs(request) if (self.holds)(&request.op) => self.held.push_back(request),
-                Action::Vfs(request) => self.carry_out(request),
-                Action::Lookup(token, query) => {
-                    let answer = self.look_up(&query);
-                    self.engine.complete(self.now, token, answer);
-                    self.check();
+                Action::Vfs(request) if (self.holds)(&request.op) => {
+                    self.held.push_back(Held::Vfs(request));
                 }
+                Action::Lookup(token, query) if self.holds_lookups => {
+                    self.held.push_back(Held::Lookup(token, query));
+                }
+                Action::Vfs(request) => self.carry_out(request),
+                Action::Lookup(token, query) => self.answer_lookup(token, &query),
                 Action::Close(conn, reason) => {
                     if let Some(end) = self.ends.iter_mut().find(|e| e.conn == Some(conn)) {
                         end.conn = None;
@@ -329,6 +341,12 @@ impl Pair {
         let result = self.fs.execute(&request.by, request.op);
         self.engine
             .complete(self.now, request.token, Completion::Vfs(result));
+        self.check();
+    }
+
+    fn answer_lookup(&mut self, token: Token, query: &Query) {
+        let answer = self.look_up(query);
+        self.engine.complete(self.now, token, answer);
         self.check();
     }
 

@@ -151,8 +151,10 @@ impl Builder {
             ends: Vec::new(),
             events: Vec::new(),
             holds: |_| false,
+            holds_lookups: false,
             held: VecDeque::new(),
             trace: PreauthHash::ZERO,
+            largest: 0,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use smb_proto::header::{HeaderFlags, Route};
-use smb_proto::{Command, Header, NtStatus, msg};
+use smb_proto::{Command, Dialect, Header, NtStatus, msg};
 
 use crate::cmd::Outcome;
 use crate::core::{Chain, Core, Op};
@@ -62,6 +62,7 @@ pub(super) fn push(core: &mut Core, chain_id: Id<Chain>, conn: ConnId, op: &Op, 
         command,
         status,
     });
+    make_room(core, chain_id, conn, &answer.body);
     let Some(mut related) = core.chains.get(chain_id).map(|c| c.related) else {
         return;
     };
@@ -70,6 +71,72 @@ pub(super) fn push(core: &mut Core, chain_id: Id<Chain>, conn: ConnId, op: &Op, 
         chain.related = related;
         chain.answers.push(answer);
     }
+}
+
+/// Sends what a chain has answered so far if one more would make the message longer than it should be
+/// ([MS-SMB2] 3.3.4.1.3: MaxTransactSize and 256 bytes); answers need not leave together. Once the
+/// session has ended there is one way left to seal, for the last of them.
+fn make_room(core: &mut Core, chain_id: Id<Chain>, conn: ConnId, body: &Body) {
+    let multi = core
+        .conns
+        .get(conn)
+        .and_then(crate::core::Conn::dialect)
+        .is_some_and(Dialect::has_multi_credit);
+    let cap = if multi { u32::MAX } else { 65536 };
+    let limit = core.config.limits.max_transact.min(cap).saturating_add(256);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let Some(chain) = core.chains.get(chain_id) else {
+        return;
+    };
+    let so_far = chain
+        .answers
+        .iter()
+        .map(|a| size(&a.body))
+        .fold(0usize, usize::saturating_add);
+    if so_far > 0 && chain.seal.is_none() && so_far.saturating_add(size(body)) > limit {
+        super::flush(core, chain_id);
+    }
+}
+
+/// Bytes that an answer takes in a compound, or a little more.
+fn size(body: &Body) -> usize {
+    use msg::Response as R;
+    const HEADER: usize = smb_proto::header::HEADER_LEN;
+    let bytes = match body {
+        Body::Encoded(bytes) => return bytes.len().next_multiple_of(8),
+        Body::Read(payload) => payload.len().saturating_add(16),
+        Body::Message(message) => match message {
+            R::QueryInfo(r) => r.output.len().saturating_add(8),
+            R::QueryDirectory(r) => r.output.len().saturating_add(8),
+            R::ChangeNotify(r) => r.output.len().saturating_add(8),
+            R::Ioctl(r) => {
+                let both = r.input.len().saturating_add(r.output.len());
+                both.saturating_add(56)
+            }
+            R::Read(r) => r.data.len().saturating_add(16),
+            R::Create(r) => {
+                let contexts = r.contexts.iter().map(|c| {
+                    let len = c.name.len().saturating_add(c.data.len());
+                    len.saturating_add(32)
+                });
+                contexts.fold(88, usize::saturating_add)
+            }
+            R::SessionSetup(r) => r.security_buffer.len().saturating_add(8),
+            R::Error(r) => r.status_data().map_or(8, |d| d.len().saturating_add(24)),
+            R::Negotiate(_) => 512,
+            R::Close(_) => 60,
+            R::OplockBreak(_) => 36,
+            R::Logoff(_)
+            | R::TreeConnect(_)
+            | R::TreeDisconnect(_)
+            | R::Flush(_)
+            | R::Write(_)
+            | R::Lock(_)
+            | R::Echo(_)
+            | R::SetInfo(_) => 16,
+        },
+    };
+    bytes.saturating_add(HEADER).next_multiple_of(8)
 }
 
 /// The answers that the pre-authentication hash covers are encoded here, so that the hash is over

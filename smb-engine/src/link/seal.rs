@@ -127,7 +127,8 @@ fn finish(mut buf: BytesMut, front: usize, seal: Option<SealPlan>) -> BytesMut {
         encrypt(&mut buf, front, &plan);
     }
     let len = buf.len().saturating_sub(PREFIX_LEN);
-    // Answers are bounded by the negotiated sizes, far below the 16 MiB of the prefix.
+    // A message holds little more than the largest negotiated size, far below the 16 MiB of the
+    // prefix: longer compounds are answered in several.
     if let (Some(prefix), Some(place)) = (encode_prefix(len), buf.get_mut(..PREFIX_LEN)) {
         place.copy_from_slice(&prefix);
     }
