@@ -31,6 +31,7 @@ mod error;
 mod testing;
 
 pub mod command;
+pub mod compress;
 pub mod create_ctx;
 pub mod crypto;
 pub mod dialect;

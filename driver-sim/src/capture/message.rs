@@ -151,12 +151,12 @@ pub struct Negotiated {
     pub cipher: Option<Cipher>,
     /// The signing algorithm.
     pub signing: SigningAlgorithm,
-    /// ClientGuid.
-    pub client_guid: Guid,
+    /// ClientGuid; `None` where an SMB1 NEGOTIATE was answered, or the request was not captured.
+    pub client_guid: Option<Guid>,
     /// ServerGuid.
     pub server_guid: Guid,
-    /// Index of the request in [`Conversation::messages`].
-    pub request: usize,
+    /// Index of the request in [`Conversation::messages`], if there is an SMB2 one.
+    pub request: Option<usize>,
     /// The hash after request and response (3.1.1; else zero).
     pub preauth: PreauthHash,
 }
@@ -317,6 +317,9 @@ pub struct Message {
     /// Of an answer: index of its request. `None` for requests, breaks, and where the request was not
     /// captured.
     pub request: Option<usize>,
+    /// Of an answer: the request itself, for what the answer does not say (the information class, for
+    /// instance). Data that was to be written is left out, and very long requests are.
+    pub asked: Option<Arc<Request>>,
     /// Of a request: index of the final answer.
     pub answer: Option<usize>,
     /// Of a request: index of the interim answer (STATUS_PENDING).
