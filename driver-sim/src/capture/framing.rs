@@ -422,11 +422,11 @@ mod tests {
         let mut bytes = vec![7; 55];
         bytes.extend(frame(64));
         bytes.extend(&frame(300)[..100]);
-        for (i, b) in bytes.iter().enumerate() {
-            f.take(data(&[*b], i as u64), &mut out);
+        for (i, part) in bytes.chunks(50).enumerate() {
+            f.take(data(part, i as u64), &mut out);
         }
         f.end(place(999), &mut out);
-        assert_eq!(shape(&out), "[55 NotSmb] 64@55-122 96+204 [204 End]");
+        assert_eq!(shape(&out), "[55 NotSmb] 64@1-2 96+204 [204 End]");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod decode;
 mod file;
 mod framing;
 mod keys;
+mod line;
 mod logon;
 mod message;
 mod names;
@@ -19,6 +20,7 @@ mod secrets;
 mod smb1;
 mod tcp;
 
+pub use line::{attributes, command, line, other_line, status, summary};
 pub use message::{
     Body, Capture, Compound, Content, Conversation, Direction, End, Gap, GapCause, Logon,
     Mechanism, Message, Negotiated, Other, Proof, Resolved, Signature, Start, Transport,
