@@ -14,6 +14,7 @@
 
 mod answers;
 mod credits;
+mod files;
 mod ids;
 mod levels;
 mod panel;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 pub use answers::Answers;
 pub use credits::Credits;
+pub use files::Files;
 pub use ids::Ids;
 pub use levels::Levels;
 pub use panel::Panel;
@@ -202,5 +204,6 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(Credits::default()),
         Box::new(Ids::default()),
         Box::new(Levels::default()),
+        Box::new(Files::default()),
     ]
 }

@@ -37,6 +37,8 @@ pub struct Builder {
     accounts: BTreeMap<String, Account>,
     fs: Arc<MemoryFs>,
     panel: Option<Panel>,
+    /// There may be something in the file system already.
+    filled: bool,
 }
 
 impl Default for Builder {
@@ -55,6 +57,7 @@ impl Default for Builder {
             accounts: BTreeMap::new(),
             fs,
             panel: None,
+            filled: false,
         }
         .account("user", "secret")
         .account("other", "secret")
@@ -124,6 +127,7 @@ impl Builder {
             share.capabilities = fs.capabilities();
         }
         self.fs = Arc::new(fs);
+        self.filled = true;
         self
     }
 
@@ -134,7 +138,12 @@ impl Builder {
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         let panel = self.panel.unwrap_or_else(|| {
             let mut checkers = check::all();
-            checkers.retain(|c| c.name() != "credits");
+            checkers.retain(|c| !["credits", "files"].contains(&c.name()));
+            checkers.push(Box::new(if self.filled {
+                check::Files::unknown()
+            } else {
+                check::Files::default()
+            }));
             checkers.push(Box::new(check::Credits::new(
                 self.config.limits.max_credits,
             )));

@@ -1,0 +1,801 @@
+//! Names, contents, share modes, byte-range locks and deletion: a simple model of the share, told
+//! every request and answer.
+//!
+//! [`state`] is what there is, [`step`], [`create`] and [`rename`] say what each operation does, one
+//! moment after another, [`model`] tries the orders, [`ask`] makes operations of requests.
+//! Streams, links, reparse points and what outsiders do are not followed: the names concerned are
+//! left out until everything open there is closed, and count as unknown then.
+
+mod ask;
+mod create;
+mod locks;
+mod model;
+mod op;
+mod rename;
+mod state;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use smb_engine::names::fold;
+use smb_engine::output::ConnId;
+use smb_engine::time::Now;
+use smb_engine::vfs::{VfsError, VfsOp};
+use smb_proto::header::{HeaderFlags, Route};
+use smb_proto::id::{AsyncId, FileId, MessageId, SessionId, TreeId};
+use smb_proto::msg::session_setup::SessionFlags;
+use smb_proto::msg::tree_connect::{ShareFlags, ShareType};
+use smb_proto::msg::{Request, Response};
+use smb_proto::{Header, NtStatus};
+
+use self::ask::{Asked, Meaning};
+use self::model::{Answer, Model};
+use self::op::{Lenient, Op, What};
+use self::state::{Entry, No, Node};
+use super::{Checker, Outside, Proof, Seen, Violation};
+
+const NAME: &str = "files";
+
+/// Why the checker remembers a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Setup {
+        previous: SessionId,
+    },
+    TreeConnect,
+    /// LOGOFF or TREE_DISCONNECT.
+    Ending {
+        tree: Option<TreeId>,
+    },
+    Create,
+    Close(FileId),
+    /// To be told when the answer is there.
+    Other,
+}
+
+/// A request without answer.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    no: No,
+    role: Role,
+    session: SessionId,
+    tree: TreeId,
+    proof: Proof,
+    interim: Option<AsyncId>,
+    /// No element of the same message follows.
+    last: bool,
+}
+
+/// The element before, for related ones.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    no: No,
+    session: SessionId,
+    tree: TreeId,
+    /// CREATE whose open `FileId::RELATED` means.
+    file: Option<No>,
+    /// That CREATE is in the same message.
+    creator: Option<No>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Live,
+    /// A request that ends it is on its way.
+    Ending,
+    Dead,
+}
+
+#[derive(Debug)]
+struct Session {
+    conns: BTreeSet<ConnId>,
+    life: Life,
+    seals: bool,
+    /// It has been shown that it need not sign.
+    unsigned: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tree {
+    disk: bool,
+    life: Life,
+    /// Not everything is allowed there, or has to be encrypted.
+    restricted: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Handle {
+    no: No,
+    session: SessionId,
+    tree: TreeId,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Files {
+    model: Model,
+    next: No,
+    before: BTreeMap<ConnId, Before>,
+    sent: BTreeMap<(ConnId, MessageId), Sent>,
+    sessions: BTreeMap<SessionId, Session>,
+    trees: BTreeMap<(SessionId, TreeId), Tree>,
+    /// Opens that are not closed.
+    handles: BTreeMap<FileId, Handle>,
+    /// MaxReadSize and MaxWriteSize of the smallest server that was seen.
+    max_io: u32,
+    judged: u64,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            model: Model::default(),
+            next: 1,
+            before: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            handles: BTreeMap::new(),
+            max_io: u32::MAX,
+            judged: 0,
+        }
+    }
+}
+
+impl Files {
+    /// For a share of whose content nothing is known at the start.
+    #[must_use]
+    pub fn unknown() -> Self {
+        let mut files = Self::default();
+        files.model.env.murky.insert("".into());
+        files
+    }
+
+    fn number(&mut self) -> No {
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn request(&mut self, conn: ConnId, header: &Header, request: Option<&Request>, proof: Proof) {
+        if matches!(request, Some(Request::Cancel(_))) {
+            self.cancel(conn, header);
+            return;
+        }
+        let key = (conn, header.message_id);
+        if self.sent.contains_key(&key) {
+            // The server closes the connection.
+            return;
+        }
+        let no = self.number();
+        let related = header.flags.contains(HeaderFlags::RELATED_OPERATIONS);
+        let before = self.before.remove(&conn).filter(|_| related);
+        let (session, tree) = match before {
+            Some(b) => (b.session, b.tree),
+            None => (header.session_id, header.tree_id()),
+        };
+        let mut now = Before {
+            no,
+            session,
+            tree,
+            file: before.and_then(|b| b.file),
+            creator: before.and_then(|b| b.creator),
+        };
+        let mut sent = Sent {
+            no,
+            role: Role::Other,
+            session,
+            tree,
+            proof,
+            interim: None,
+            last: header.next_command == 0,
+        };
+        if let Some(request) = request {
+            let after = before.map(|b| b.no);
+            let charge = u64::from(header.credit_charge.max(1));
+            sent.role = self.meet(conn, request, &sent, &mut now, after, charge);
+        }
+        self.sent.insert(key, sent);
+        if header.next_command != 0 {
+            self.before.insert(conn, now);
+        }
+        if let Some(op) = self.model.pending.get_mut(&no) {
+            op.asker = Some(key);
+        }
+    }
+
+    fn cancel(&mut self, conn: ConnId, header: &Header) {
+        let named = |(key, sent): (&(ConnId, MessageId), &Sent)| {
+            let this = match header.route {
+                Route::Async(id) => sent.interim == Some(id),
+                Route::Sync { .. } => key.1 == header.message_id,
+            };
+            (key.0 == conn && this).then_some(sent.no)
+        };
+        if let Some(op) = self
+            .sent
+            .iter()
+            .find_map(named)
+            .and_then(|no| self.model.pending.get_mut(&no))
+        {
+            op.cancelled = true;
+        }
+    }
+
+    /// Makes an operation of a request, if the model follows it.
+    fn meet(
+        &mut self,
+        conn: ConnId,
+        request: &Request,
+        sent: &Sent,
+        now: &mut Before,
+        after: Option<No>,
+        charge: u64,
+    ) -> Role {
+        let (session, tree) = (sent.session, sent.tree);
+        match request {
+            Request::SessionSetup(r) => {
+                return Role::Setup {
+                    previous: r.previous_session_id,
+                };
+            }
+            Request::TreeConnect(_) => return Role::TreeConnect,
+            Request::Logoff(_) => return self.ending(sent, None),
+            Request::TreeDisconnect(_) => return self.ending(sent, Some(tree)),
+            _ => {}
+        }
+        let (mut op, asked) = match request {
+            Request::Create(r) => {
+                now.file = Some(sent.no);
+                now.creator = Some(sent.no);
+                (Op::new(What::Stale), Some(ask::create(r)))
+            }
+            _ => {
+                let Some(id) = ask::file_id(request) else {
+                    return Role::Other;
+                };
+                let mut op = Op::new(What::Stale);
+                op.creator = now.creator;
+                let open = match id {
+                    FileId::RELATED if now.file.is_some() => now.file,
+                    id => match self.handles.get(&id) {
+                        Some(h) if (h.session, h.tree) == (session, tree) => Some(h.no),
+                        _ => None,
+                    },
+                };
+                now.file = open.or(now.file);
+                match open {
+                    Some(open) if !self.model.follows(open) => {
+                        // Its names are not followed. New ones are not either.
+                        if let Meaning::BlursOpen(_, Some(to)) | Meaning::Blurs(to) =
+                            ask::on_open(request, open, charge).what
+                        {
+                            self.model.forget(&to);
+                        }
+                        if let Meaning::Followed(What::Rename { to, .. }) =
+                            ask::on_open(request, open, charge).what
+                        {
+                            self.model.forget(&to);
+                        }
+                        return self.role(request, id, sent, open);
+                    }
+                    Some(open) => (op, Some(ask::on_open(request, open, charge))),
+                    None => (op, None),
+                }
+            }
+        };
+        op.after = after;
+        let known_tree = self.trees.get(&(session, tree)).copied();
+        let live = self.sessions.get(&session);
+        let usable = live.is_some_and(|s| s.conns.contains(&conn) && s.life != Life::Dead)
+            && known_tree.is_some_and(|t| t.life != Life::Dead)
+            && sent.proof != Proof::Forged;
+        if known_tree.is_some_and(|t| !t.disk) {
+            return self.pipe_role(request, sent);
+        }
+        let role = match request {
+            Request::Create(_) => Role::Create,
+            Request::Close(r) => Role::Close(r.file_id),
+            _ => Role::Other,
+        };
+        let Some(asked) = asked.filter(|_| usable) else {
+            op.what = What::Stale;
+            op.lenient = Lenient::Any;
+            self.model.add(sent.no, op);
+            return role;
+        };
+        let ending = live.is_none_or(|s| s.life != Life::Live)
+            || known_tree.is_none_or(|t| t.life != Life::Live);
+        let distrusted = live.is_none_or(|s| s.seals || (sent.proof == Proof::None && !s.unsigned))
+            || known_tree.is_none_or(|t| t.restricted);
+        let large = match request {
+            Request::Read(r) => r.length > self.max_io,
+            Request::Write(r) => r.data.len() > self.max_io as usize,
+            _ => false,
+        };
+        // Only the last element of a message may wait.
+        let hurried = matches!(request, Request::Lock(_)) && !sent.last;
+        op.lenient = if ending {
+            Lenient::Any
+        } else if asked.unusual || distrusted || large || hurried {
+            Lenient::Start
+        } else {
+            Lenient::No
+        };
+        self.take(op, asked, sent.no);
+        role
+    }
+
+    /// Enters an operation, or leaves out what it concerns.
+    fn take(&mut self, mut op: Op, asked: Asked, no: No) {
+        self.model.env.security |= asked.security;
+        match asked.what {
+            Meaning::Impossible => {
+                op.what = What::Stale;
+                op.lenient = Lenient::Any;
+                self.model.add(no, op);
+            }
+            Meaning::Followed(what) => {
+                let vague = |model: &Model, path: &str| model.env.is_vague(path);
+                match &what {
+                    What::Create(c) if vague(&self.model, &c.path) => {
+                        self.model.loose.insert(no, c.path.clone());
+                        return;
+                    }
+                    // A directory with something in it that is not followed, or to such a place.
+                    What::Rename { open, to, .. } => {
+                        let from = self.model.path_of(*open);
+                        let hides = |p: &str| {
+                            self.model
+                                .env
+                                .vague
+                                .keys()
+                                .any(|v| state::beneath(v, p) || state::beneath(p, v))
+                        };
+                        if hides(to) || from.as_deref().is_some_and(hides) {
+                            let to = to.clone();
+                            self.blur(no, from);
+                            self.blur(no, Some(to));
+                            return;
+                        }
+                    }
+                    _ => {}
+                }
+                op.what = what;
+                self.model.add(no, op);
+            }
+            Meaning::Blurs(path) => self.blur(no, Some(path)),
+            Meaning::BlursOpen(open, to) => {
+                let from = self.model.path_of(open);
+                self.blur(no, from);
+                self.blur(no, to);
+            }
+            Meaning::MakesOdd(open) => {
+                for config in &mut self.model.configs {
+                    let node = config.state.open(open).map(|o| o.node);
+                    if let Some(n) = node.and_then(|n| config.state.node_mut(n)) {
+                        n.odd = true;
+                    }
+                }
+                op.what = What::Touch { open };
+                self.model.add(no, op);
+            }
+        }
+    }
+
+    /// Stops following a name because of request `no`.
+    fn blur(&mut self, no: No, path: Option<state::Path>) {
+        if let Some(path) = path {
+            self.model.forget(&path);
+            self.model.loose.insert(no, path);
+        }
+    }
+
+    fn role(&mut self, request: &Request, id: FileId, sent: &Sent, open: No) -> Role {
+        // It keeps its name unknown as long as it runs.
+        if let Some(path) = self.model.path_of(open) {
+            self.model.loose.insert(sent.no, path);
+        }
+        match request {
+            Request::Close(_) => Role::Close(id),
+            _ => Role::Other,
+        }
+    }
+
+    fn pipe_role(&self, request: &Request, _sent: &Sent) -> Role {
+        match request {
+            Request::Create(_) => Role::Create,
+            Request::Close(r) => Role::Close(r.file_id),
+            _ => Role::Other,
+        }
+    }
+
+    /// LOGOFF or TREE_DISCONNECT: everything may be closed from now on.
+    fn ending(&mut self, sent: &Sent, tree: Option<TreeId>) -> Role {
+        let live = self.sessions.get_mut(&sent.session);
+        if sent.proof == Proof::Forged || live.is_none_or(|s| s.life != Life::Live) {
+            return Role::Other;
+        }
+        let of_tree = tree.map(|t| self.trees.get(&(sent.session, t)).map(|t| t.life));
+        if of_tree.is_some_and(|life| life != Some(Life::Live)) {
+            return Role::Other;
+        }
+        self.set_life(sent.session, tree, Life::Ending);
+        self.close_all(sent.session, tree, Some(sent.no));
+        Role::Ending { tree }
+    }
+
+    fn set_life(&mut self, session: SessionId, tree: Option<TreeId>, life: Life) {
+        for ((s, t), info) in &mut self.trees {
+            let dead = info.life == Life::Dead;
+            if *s == session && tree.is_none_or(|tree| tree == *t) && !dead {
+                info.life = life;
+            }
+        }
+        if tree.is_none()
+            && let Some(s) = self.sessions.get_mut(&session)
+        {
+            s.life = life;
+        }
+    }
+
+    /// Closes all opens of a session or tree connect, also those that are on their way; with an
+    /// owner, if that succeeds.
+    fn close_all(&mut self, session: SessionId, tree: Option<TreeId>, owner: Option<No>) {
+        let ours = |s: SessionId, t: TreeId| s == session && tree.is_none_or(|tree| tree == t);
+        let mut opens: Vec<No> = self
+            .handles
+            .values()
+            .filter(|h| ours(h.session, h.tree))
+            .map(|h| h.no)
+            .collect();
+        let sent: Vec<Sent> = self
+            .sent
+            .values()
+            .filter(|s| ours(s.session, s.tree))
+            .copied()
+            .collect();
+        for s in sent {
+            if s.role == Role::Create {
+                opens.push(s.no);
+            }
+            if let Some(op) = self.model.pending.get_mut(&s.no) {
+                op.lenient = Lenient::Any;
+            }
+        }
+        for open in opens {
+            if !self.model.follows(open) {
+                if owner.is_none() {
+                    self.model.loose.remove(&open);
+                }
+                continue;
+            }
+            let no = self.number();
+            let mut op = Op::new(What::Close { open, query: false });
+            op.owner = owner;
+            // One that is on its way is closed once it is there.
+            op.after = self.model.pending.contains_key(&open).then_some(open);
+            self.model.add(no, op);
+        }
+        if owner.is_none() {
+            self.handles.retain(|_, h| !ours(h.session, h.tree));
+        }
+    }
+
+    fn answer(&mut self, conn: ConnId, header: &Header, body: &Response) -> Result<(), Violation> {
+        let Some(sent) = self.sent.remove(&(conn, header.message_id)) else {
+            return Ok(());
+        };
+        let answer = Answer {
+            status: header.status,
+            body,
+        };
+        let good = header.status == NtStatus::SUCCESS;
+        if self.model.pending.contains_key(&sent.no) {
+            self.judged += 1;
+            self.model
+                .answer(sent.no, answer)
+                .map_err(|what| Violation::new(NAME, what))?;
+        }
+        if good
+            && sent.proof == Proof::None
+            && let Some(s) = self.sessions.get_mut(&sent.session)
+        {
+            s.unsigned = true;
+        }
+        if let Response::Negotiate(r) = body {
+            self.max_io = self.max_io.min(r.max_read_size).min(r.max_write_size);
+        }
+        match sent.role {
+            Role::Setup { .. } => self.set_up(conn, header, body, &sent),
+            Role::TreeConnect => {
+                if let Response::TreeConnect(r) = body {
+                    let all = smb_proto::dtyp::AccessMask::FILE_ALL_ACCESS.bits();
+                    let tree = Tree {
+                        disk: r.share_type == ShareType::DISK,
+                        life: Life::Live,
+                        restricted: r.maximal_access & all != all
+                            || r.share_flags.contains(ShareFlags::ENCRYPT_DATA),
+                    };
+                    self.trees.insert((sent.session, header.tree_id()), tree);
+                }
+            }
+            Role::Ending { tree } if good => {
+                for op in self.model.pending.values_mut() {
+                    if op.owner == Some(sent.no) {
+                        op.owner = None;
+                    }
+                }
+                self.set_life(sent.session, tree, Life::Dead);
+                let ours = |h: &Handle| {
+                    h.session == sent.session && tree.is_none_or(|tree| tree == h.tree)
+                };
+                for h in self.handles.values().filter(|h| ours(h)) {
+                    self.model.loose.remove(&h.no);
+                }
+                self.handles.retain(|_, h| !ours(h));
+            }
+            Role::Ending { tree } => {
+                self.set_life(sent.session, tree, Life::Live);
+                self.model.disown(sent.no);
+            }
+            Role::Create => {
+                if let Response::Create(r) = body {
+                    let handle = Handle {
+                        no: sent.no,
+                        session: sent.session,
+                        tree: sent.tree,
+                    };
+                    self.handles.insert(r.file_id, handle);
+                } else {
+                    self.model.loose.remove(&sent.no);
+                }
+            }
+            Role::Close(id) => {
+                self.model.loose.remove(&sent.no);
+                if good && let Some(h) = self.handles.remove(&id) {
+                    self.model.loose.remove(&h.no);
+                }
+            }
+            Role::Other => {
+                self.model.loose.remove(&sent.no);
+            }
+        }
+        Ok(())
+    }
+
+    /// It may have ended, for reasons that are not followed.
+    fn doubt(&mut self, session: SessionId) {
+        let handles: Vec<Handle> = self.handles.values().copied().collect();
+        for h in handles.iter().filter(|h| h.session == session) {
+            if let Some(path) = self.model.path_of(h.no) {
+                self.model.forget(&path);
+            }
+        }
+        self.set_life(session, None, Life::Ending);
+    }
+
+    fn set_up(&mut self, conn: ConnId, header: &Header, body: &Response, sent: &Sent) {
+        let Role::Setup { previous } = sent.role else {
+            return;
+        };
+        let Response::SessionSetup(r) = body else {
+            // A user who could not prove who he is loses the session ([MS-SMB2] 3.3.5.5.3).
+            self.doubt(sent.session);
+            return;
+        };
+        if header.status != NtStatus::SUCCESS {
+            return;
+        }
+        let id = header.session_id;
+        let fresh = Session {
+            conns: BTreeSet::new(),
+            life: Life::Live,
+            seals: false,
+            unsigned: false,
+        };
+        let old = self.sessions.get(&id).is_some_and(|s| s.life == Life::Dead);
+        if old {
+            self.sessions.remove(&id);
+            self.trees.retain(|(s, _), _| *s != id);
+        }
+        let session = self.sessions.entry(id).or_insert(fresh);
+        session.conns.insert(conn);
+        session.seals |= r.session_flags.contains(SessionFlags::ENCRYPT_DATA);
+        if previous != id && self.sessions.contains_key(&previous) {
+            // It has ended if its user is the same, which is not known here.
+            self.doubt(previous);
+        }
+    }
+
+    fn disconnected(&mut self, conn: ConnId) {
+        let gone: Vec<Sent> = self
+            .sent
+            .iter()
+            .filter(|((c, _), _)| *c == conn)
+            .map(|(_, s)| *s)
+            .collect();
+        let mut ending = Vec::new();
+        for (id, s) in &mut self.sessions {
+            if s.conns.remove(&conn) && s.conns.is_empty() && s.life != Life::Dead {
+                ending.push(*id);
+            }
+        }
+        for session in ending {
+            self.set_life(session, None, Life::Dead);
+            self.close_all(session, None, None);
+        }
+        for s in gone {
+            self.model.loose.remove(&s.no);
+            if let Some(op) = self.model.pending.get_mut(&s.no) {
+                op.orphan = true;
+            }
+            if let Role::Ending { .. } = s.role {
+                // Nobody knows whether it came to that; the end of the session closes all the same.
+                for op in self.model.pending.values_mut() {
+                    if op.owner == Some(s.no) {
+                        op.owner = None;
+                        op.orphan = true;
+                    }
+                }
+            }
+        }
+        self.sent.retain(|(c, _), _| *c != conn);
+        self.before.remove(&conn);
+    }
+
+    fn outside(&mut self, outside: &Outside<'_>) {
+        match outside {
+            Outside::Fault { op, error } => self.fault(op, error, false),
+            Outside::Torn { op, error } => self.fault(op, error, true),
+            Outside::ShortRead { .. } => {
+                for op in self.model.pending.values_mut() {
+                    op.short |= matches!(op.what, What::Read { .. });
+                }
+            }
+            Outside::Touched { path } => self.model.forget(&fold(path)),
+            Outside::Present { path, content } => self.present(path, *content),
+            Outside::Lost => self.model.forget(""),
+            Outside::Drained => {
+                for op in self.model.pending.values_mut() {
+                    op.cancelled = true;
+                    op.lenient = op.lenient.max(Lenient::Start);
+                }
+            }
+        }
+    }
+
+    /// Some request in flight may fail.
+    fn fault(&mut self, vfs: &VfsOp, error: &VfsError, torn: bool) {
+        let status = status_of(error);
+        let mut torn_opens = Vec::new();
+        for op in self.model.pending.values_mut() {
+            if concerns(vfs, &op.what) {
+                op.faults.insert(status.0);
+                torn_opens.extend(op.what.open().filter(|_| torn));
+            }
+        }
+        for config in &mut self.model.configs {
+            for open in &torn_opens {
+                let node = config.state.open(*open).map(|o| o.node);
+                if let Some(n) = node.and_then(|n| config.state.node_mut(n)) {
+                    n.content = None;
+                }
+            }
+        }
+    }
+
+    fn present(&mut self, path: &str, content: Option<&[u8]>) {
+        let no = self.number();
+        let node = Node {
+            dir: content.is_none(),
+            content: content.map(|c| Arc::new(c.to_vec())),
+            ..Node::default()
+        };
+        for config in &mut self.model.configs {
+            config.state.nodes.insert(no, Arc::new(node.clone()));
+            let name = fold(path).into();
+            config.state.names.insert(name, Entry::Node(no));
+        }
+    }
+}
+
+/// The status that tells of an error of the disk ([MS-FSA] names the situations).
+fn status_of(error: &VfsError) -> NtStatus {
+    match error {
+        VfsError::NotFound => NtStatus::OBJECT_NAME_NOT_FOUND,
+        VfsError::PathNotFound => NtStatus::OBJECT_PATH_NOT_FOUND,
+        VfsError::Exists => NtStatus::OBJECT_NAME_COLLISION,
+        VfsError::NotEmpty => NtStatus::DIRECTORY_NOT_EMPTY,
+        VfsError::AccessDenied => NtStatus::ACCESS_DENIED,
+        VfsError::ReadOnly => NtStatus::MEDIA_WRITE_PROTECTED,
+        VfsError::NoSpace => NtStatus::DISK_FULL,
+        VfsError::Quota => NtStatus::QUOTA_EXCEEDED,
+        VfsError::TooManyOpen => NtStatus::TOO_MANY_OPENED_FILES,
+        VfsError::Busy => NtStatus::SHARING_VIOLATION,
+        VfsError::Gone => NtStatus::SERVER_UNAVAILABLE,
+        _ => NtStatus::UNEXPECTED_IO_ERROR,
+    }
+}
+
+/// Whether a question to the disk may be asked for the sake of such an operation.
+fn concerns(vfs: &VfsOp, what: &What) -> bool {
+    use What as W;
+    match vfs {
+        VfsOp::Read { .. } => matches!(what, W::Read { .. } | W::Smash { .. }),
+        VfsOp::Write { .. } | VfsOp::CopyRange { .. } => {
+            matches!(what, W::Write { .. } | W::Smash { .. })
+        }
+        VfsOp::SetSize { .. } | VfsOp::SetAllocation { .. } => matches!(what, W::Resize { .. }),
+        VfsOp::ZeroRange { .. } => matches!(what, W::Zero { .. }),
+        VfsOp::Open { .. } => matches!(what, W::Create(_) | W::Rename { .. }),
+        VfsOp::Create { .. } | VfsOp::Overwrite { .. } => matches!(what, W::Create(_)),
+        VfsOp::Remove { .. } => matches!(what, W::Close { .. } | W::Create(_)),
+        VfsOp::Rename { .. } => matches!(what, W::Rename { .. }),
+        VfsOp::Stat { .. } => matches!(
+            what,
+            W::Close { .. }
+                | W::Delete { .. }
+                | W::Query { .. }
+                | W::Write { .. }
+                | W::Smash { .. }
+        ),
+        VfsOp::CheckEmpty { .. } => matches!(what, W::Delete { .. }),
+        VfsOp::SetBasic { .. } => matches!(what, W::Write { .. } | W::Resize { .. }),
+        VfsOp::Close { .. } => matches!(what, W::Close { .. }),
+        _ => false,
+    }
+}
+
+impl Checker for Files {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, _now: Now, seen: &Seen<'_>) -> Result<(), Violation> {
+        match seen {
+            Seen::Request {
+                conn,
+                header,
+                request,
+                proof,
+            } => self.request(*conn, header, *request, *proof),
+            Seen::Interim { conn, header } => {
+                if let Some(sent) = self.sent.get_mut(&(*conn, header.message_id))
+                    && let Route::Async(id) = header.route
+                {
+                    sent.interim = Some(id);
+                }
+            }
+            Seen::Answer { conn, header, body } => return self.answer(*conn, header, body),
+            Seen::Disconnected { conn } => self.disconnected(*conn),
+            Seen::Closing { conn } => {
+                // No answers come any more, but what waits there goes on waiting.
+                for ((c, _), sent) in &self.sent {
+                    if c == conn
+                        && let Some(op) = self.model.pending.get_mut(&sent.no)
+                    {
+                        op.lenient = Lenient::Any;
+                    }
+                }
+            }
+            Seen::Settled => {
+                return self
+                    .model
+                    .settled()
+                    .map_err(|what| Violation::new(NAME, what));
+            }
+            Seen::Outside(outside) => self.outside(outside),
+            Seen::Connected { .. } | Seen::Break { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn given_up(&self) -> u64 {
+        self.model.given_up
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+}
