@@ -8,4 +8,7 @@ mod bed;
 
 mod channels;
 mod compound;
+mod files;
+mod locks;
 mod sessions;
+mod trees;
