@@ -37,6 +37,14 @@ impl Pair {
         })
     }
 
+    /// The questions about accounts that are kept back, the oldest first.
+    pub fn held_lookups(&self) -> impl Iterator<Item = Token> {
+        self.held.iter().filter_map(|held| match held {
+            Held::Lookup(token, _) => Some(*token),
+            Held::Vfs(_) => None,
+        })
+    }
+
     /// Carries out all that was kept back, and holds no more.
     pub fn release(&mut self) {
         self.holds = |_| false;

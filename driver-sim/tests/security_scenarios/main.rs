@@ -6,9 +6,12 @@
 
 mod bed;
 
+mod access;
+mod backend;
 mod channels;
 mod compound;
 mod files;
+mod limits;
 mod locks;
 mod sessions;
 mod trees;
