@@ -154,6 +154,8 @@ class SmbServer(Server):
             f"smb3 encryption = {self.policy.encryption}",
             "map to guest = never",
             "max ip connections = 0",
+            # as smbd's, which its own tests count on
+            "smb2 max trans = 8M",
         ]
 
     def prepare(self) -> None:

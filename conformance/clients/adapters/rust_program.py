@@ -25,7 +25,7 @@ class RustAdapter(BaseAdapter):
     def _started(self) -> subprocess.Popen:
         if self._process is None:
             if not paths.RUST_CLIENTS.is_file():
-                raise paths.Missing(f"{paths.RUST_CLIENTS} is not built: run conformance/setup")
+                raise paths.Missing(f"{paths.RUST_CLIENTS} is not built: run cargo build --manifest-path conformance/rust-clients/Cargo.toml")
             to = self.target
             command = [str(paths.RUST_CLIENTS), self.crate, "--host", to.host, "--port", str(to.port)]
             command += ["--user", to.user.name, "--password", to.user.password, *self.options()]
