@@ -11,3 +11,4 @@ pub mod contract;
 pub mod explore;
 pub mod memory;
 pub mod pair;
+pub mod world;

@@ -30,7 +30,7 @@ use crate::output::{CloseReason, Completion, ConnId, Outbound, Output, Query, Se
 use crate::server::{Control, Counts, Server};
 use crate::time::{Instant, Now};
 use crate::vfs::{VfsOp, VfsRequest, VfsResult};
-use crate::{Fault, Peer};
+use crate::{Fault, Held, Peer};
 
 /// Something for the embedder to do. Actions for one connection are carried out in order.
 #[derive(Debug)]
@@ -108,6 +108,12 @@ impl Engine {
     /// From now on `observer` is told what goes in and out.
     pub fn observe(&mut self, observer: Box<dyn Observer>) {
         self.observer = Some(observer);
+    }
+
+    /// See [`Server::stub_crypto`].
+    #[cfg(feature = "stub-crypto")]
+    pub fn stub_crypto(&mut self) {
+        self.server.stub_crypto();
     }
 
     /// A client has connected.
@@ -214,6 +220,18 @@ impl Engine {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.server.counts()
+    }
+
+    /// Bytes held for one connection, or (`None`) for all.
+    #[must_use]
+    pub fn held(&self, conn: Option<ConnId>) -> Held {
+        let links = self.links.iter();
+        let links = links.filter(|(id, _)| conn.is_none_or(|conn| **id == conn));
+        let unparsed = links.map(|(_, link)| link.buffered());
+        Held {
+            unparsed: unparsed.fold(0, usize::saturating_add),
+            ..self.server.held(conn)
+        }
     }
 
     /// Checks that the tables agree with each other; for tests and the simulator.

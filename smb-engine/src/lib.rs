@@ -66,7 +66,7 @@ pub mod server;
 pub mod time;
 pub mod vfs;
 
-pub use crate::core::{Conn, Op, Peer};
+pub use crate::core::{Conn, Held, Op, Peer};
 pub use accounts::Accounts;
 pub use engine::{Action, Engine, Observer};
 pub use error::Fault;

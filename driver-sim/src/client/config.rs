@@ -37,6 +37,8 @@ pub struct ClientConfig {
     pub now: FileTime,
     /// Where salts, challenges and keys come from.
     pub seed: u64,
+    /// Signatures and ciphers are checksums; the server must do the same.
+    pub stub_crypto: bool,
 }
 
 impl Default for ClientConfig {
@@ -55,6 +57,7 @@ impl Default for ClientConfig {
             credits: 32,
             now: FileTime::from_unix(1_700_000_000, 0),
             seed: 0,
+            stub_crypto: false,
         }
     }
 }

@@ -325,11 +325,12 @@ impl Client {
             (LogonFor::Again(_), _) => {}
             (LogonFor::Bind(_), Some(key)) => {
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.bind(&negotiated, &key, &logon.preauth);
+                    session.bind(&negotiated, &key, &logon.preauth, self.config.stub_crypto);
                 }
             }
             (LogonFor::New | LogonFor::Replacing(_), Some(key)) if !unprivileged => {
-                let mut session = Session::derive(&negotiated, &key, &logon.preauth);
+                let mut session =
+                    Session::derive(&negotiated, &key, &logon.preauth, self.config.stub_crypto);
                 let modes = self.config.security_mode | negotiated.response.security_mode;
                 session.sign = modes.contains(SecurityMode::SIGNING_REQUIRED);
                 session.encrypt = response.session_flags.contains(SessionFlags::ENCRYPT_DATA);
@@ -349,6 +350,13 @@ impl Client {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Session.SessionKey (Session.FullSessionKey in 3.1.1), from which all others follow; `None` for
+    /// guest and anonymous sessions.
+    #[must_use]
+    pub fn session_key(&self, id: SessionId) -> Option<smb_proto::crypto::Key> {
+        self.sessions.get(&id)?.full_key.clone()
     }
 
     /// What another connection needs to bind this session.

@@ -51,10 +51,25 @@ impl Session {
     }
 
     /// The keys that follow from the key of an authentication.
-    pub(super) fn derive(negotiated: &Negotiated, key: &Key, preauth: &PreauthHash) -> Self {
+    pub(super) fn derive(
+        negotiated: &Negotiated,
+        key: &Key,
+        preauth: &PreauthHash,
+        stub: bool,
+    ) -> Self {
         let keys = SessionKeys::derive(negotiated.dialect, negotiated.cipher, key, preauth);
-        let signing = signing_of(negotiated, &keys.signing);
+        let signing = signing_of(negotiated, &keys.signing, stub);
         let cipher = negotiated.cipher;
+        if let (true, Some(cipher)) = (stub, cipher) {
+            return Self {
+                full_key: Some(key.clone()),
+                main_signing: signing.clone(),
+                signing,
+                sealing: Some(SealingKey::stub(cipher)),
+                opening: Some(OpeningKey::stub(cipher)),
+                ..Self::keyless()
+            };
+        }
         Self {
             full_key: Some(key.clone()),
             main_signing: signing.clone(),
@@ -68,9 +83,15 @@ impl Session {
     }
 
     /// Takes the key of a channel that was bound.
-    pub(super) fn bind(&mut self, negotiated: &Negotiated, key: &Key, preauth: &PreauthHash) {
+    pub(super) fn bind(
+        &mut self,
+        negotiated: &Negotiated,
+        key: &Key,
+        preauth: &PreauthHash,
+        stub: bool,
+    ) {
         let key = signing_key(negotiated.dialect, key, preauth);
-        self.signing = signing_of(negotiated, &key);
+        self.signing = signing_of(negotiated, &key, stub);
     }
 
     /// Whether the dialect signs the answer that ends an authentication in any case.
@@ -79,6 +100,9 @@ impl Session {
     }
 }
 
-fn signing_of(negotiated: &Negotiated, key: &Key) -> Option<SigningKey> {
+fn signing_of(negotiated: &Negotiated, key: &Key, stub: bool) -> Option<SigningKey> {
+    if stub {
+        return Some(SigningKey::stub(negotiated.signing));
+    }
     Some(SigningKey::new(negotiated.signing, key.as_array::<16>()?))
 }

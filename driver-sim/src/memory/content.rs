@@ -67,6 +67,30 @@ impl Content {
         }
     }
 
+    /// A mixture of two states of one stream, unit by unit, as a machine that loses its power leaves
+    /// it. `newer` chooses: for the size, then for each unit in order.
+    pub(super) fn mixture(old: &Self, new: &Self, newer: &mut dyn FnMut() -> bool) -> Self {
+        let mut mixed = Self {
+            size: if newer() { new.size } else { old.size },
+            units: BTreeMap::new(),
+            reserved: 0,
+        };
+        let numbers: std::collections::BTreeSet<u64> =
+            old.units.keys().chain(new.units.keys()).copied().collect();
+        for number in numbers.range(..mixed.size.div_ceil(UNIT)) {
+            let from = if newer() { new } else { old };
+            if let Some(unit) = from.units.get(number) {
+                mixed.units.insert(*number, unit.clone());
+            }
+        }
+        // What lies behind the end reads as zeros once the stream grows again.
+        let size = mixed.size;
+        if let Some(last) = mixed.units.get_mut(&(size / UNIT)) {
+            last[span(size % UNIT, UNIT)].fill(0);
+        }
+        mixed
+    }
+
     /// Cuts or grows; growth reads as zeros.
     pub(super) fn set_size(&mut self, size: u64) {
         if size < self.size {

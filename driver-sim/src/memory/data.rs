@@ -35,7 +35,13 @@ impl State {
         Ok(VfsReply::Data(Payload::copy_of(&data)))
     }
 
-    pub(super) fn write(&mut self, handle: VfsHandle, at: WriteAt, data: &[u8]) -> VfsResult {
+    pub(super) fn write(
+        &mut self,
+        handle: VfsHandle,
+        at: WriteAt,
+        data: &[u8],
+        through: bool,
+    ) -> VfsResult {
         let now = self.now;
         let size = self.stream_of(handle)?.content.size();
         let offset = match at {
@@ -53,7 +59,10 @@ impl State {
         } else {
             self.grow_to(handle, end)?;
         }
-        self.stream_of_mut(handle)?.content.write(offset, data);
+        self.content_to_change(handle)?.write(offset, data);
+        if through && let Some(stable) = &mut self.stream_of_mut(handle)?.stable {
+            stable.write(offset, data);
+        }
         if !data.is_empty() {
             self.node_of_mut(handle)?.modified(now);
         }
@@ -70,7 +79,7 @@ impl State {
         } else {
             self.grow_to(handle, size)?;
         }
-        self.stream_of_mut(handle)?.content.set_size(size);
+        self.content_to_change(handle)?.set_size(size);
         self.node_of_mut(handle)?.modified(now);
         Ok(VfsReply::Done)
     }
@@ -78,9 +87,9 @@ impl State {
     pub(super) fn set_allocation(&mut self, handle: VfsHandle, size: u64) -> VfsResult {
         let now = self.now;
         self.grow_to(handle, size)?;
-        let stream = self.stream_of_mut(handle)?;
-        let cuts = size < stream.content.size();
-        stream.content.set_allocation(size);
+        let content = self.content_to_change(handle)?;
+        let cuts = size < content.size();
+        content.set_allocation(size);
         if cuts {
             self.node_of_mut(handle)?.modified(now);
         }
@@ -99,7 +108,7 @@ impl State {
         let rest = source.size().saturating_sub(from_offset);
         let len = usize::try_from(len.min(rest)).map_err(|_| VfsError::TooLarge)?;
         let data = source.read(from_offset, len);
-        self.write(to, WriteAt::Offset(to_offset), &data)
+        self.write(to, WriteAt::Offset(to_offset), &data, false)
     }
 
     pub(super) fn zero(&mut self, handle: VfsHandle, offset: u64, beyond: u64) -> VfsResult {
@@ -107,7 +116,7 @@ impl State {
         if beyond < offset {
             return Err(VfsError::Invalid);
         }
-        self.stream_of_mut(handle)?.content.zero(offset, beyond);
+        self.content_to_change(handle)?.zero(offset, beyond);
         self.node_of_mut(handle)?.modified(now);
         Ok(VfsReply::Done)
     }

@@ -4,6 +4,7 @@
 //! tested against it, and the engine is tested on it.
 
 mod content;
+mod crash;
 mod data;
 mod listing;
 mod meta;
@@ -65,6 +66,8 @@ struct State {
     next_id: u64,
     /// Allocation units in all.
     total_units: u64,
+    /// What was not flushed is remembered, for [`MemoryFs::crash`].
+    tracked: bool,
 }
 
 impl MemoryFs {
@@ -86,6 +89,7 @@ impl MemoryFs {
                 handles: BTreeMap::new(),
                 next_id: ROOT + 1,
                 total_units: 1 << 28,
+                tracked: false,
             }),
         }
     }
@@ -195,14 +199,13 @@ impl Backend for MemoryFs {
                 offset,
                 len,
             } => s.read(handle, offset, len),
-            // There is nothing more stable than memory here.
             VfsOp::Write {
                 handle,
                 at,
                 data,
-                through: _,
-            } => s.write(handle, at, &data),
-            VfsOp::Flush { handle } => s.handle(handle).map(|_| VfsReply::Done),
+                through,
+            } => s.write(handle, at, &data, through),
+            VfsOp::Flush { handle } => s.flush(handle),
             VfsOp::Stat { handle } => s.stat(handle).map(VfsReply::Info),
             VfsOp::SetBasic { handle, change } => s.set_basic(handle, change),
             VfsOp::SetSize { handle, size } => s.set_size(handle, size),

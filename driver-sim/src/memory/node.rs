@@ -24,6 +24,8 @@ pub(super) struct Stream {
     /// As it was given; empty for the unnamed one.
     pub(super) name: String,
     pub(super) content: Content,
+    /// What a crash would leave, where that differs from [`Self::content`].
+    pub(super) stable: Option<Content>,
 }
 
 /// A file or directory.

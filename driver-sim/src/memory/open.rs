@@ -251,7 +251,13 @@ impl State {
             MapEntry::Vacant(place) => place.insert(id),
         };
         let (name, content) = (name.to_owned(), Content::default());
-        self.streams.insert(id, Stream { name, content });
+        let stable = None;
+        let stream = Stream {
+            name,
+            content,
+            stable,
+        };
+        self.streams.insert(id, stream);
         Ok(id)
     }
 
@@ -300,9 +306,9 @@ impl State {
         let eas: Vec<Ea> = what.eas;
         let fresh = meta::merged(&Default::default(), &eas)?;
         self.space_for(what.allocation)?;
-        let stream = self.stream_of_mut(handle)?;
-        stream.content.set_size(0);
-        stream.content.set_allocation(what.allocation);
+        let content = self.content_to_change(handle)?;
+        content.set_size(0);
+        content.set_allocation(what.allocation);
         let node = self.node_of_mut(handle)?;
         node.modified(now);
         let mut dropped = Vec::new();

@@ -131,6 +131,7 @@ impl State {
         {
             stream.content.set_size(0);
             stream.content.write(0, data);
+            stream.stable = None;
         }
         Ok(())
     }

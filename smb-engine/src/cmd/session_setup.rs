@@ -418,6 +418,8 @@ fn establish(
         return Err(fail(cx, id, conn, &name, NtStatus::ACCESS_DENIED));
     }
     let negotiated = negotiated(cx, conn)?;
+    #[cfg(feature = "stub-crypto")]
+    let stub = cx.core.stub_crypto;
     let session = cx.core.sessions.get_mut(id).ok_or(DELETED)?;
     let setup = session.setups.remove(&conn).ok_or(DELETED)?;
     let wire = session.wire;
@@ -428,6 +430,10 @@ fn establish(
                 (mode | negotiated.client_security_mode).contains(SecurityMode::SIGNING_REQUIRED);
             let required = config.signing == SigningPolicy::Required || asked;
             let mut made = make(&negotiated, who, key, setup.preauth);
+            #[cfg(feature = "stub-crypto")]
+            if stub {
+                made.stub_crypto();
+            }
             made.signing_required = made.signing.is_some() && required;
             made.encrypt = made.seal.is_some() && config.encryption >= EncryptionPolicy::Desired;
             made.encryption_required =
@@ -457,6 +463,11 @@ fn establish(
                 return Err(DENIED);
             };
             let signing = channel_key(&negotiated, &key, setup.preauth);
+            #[cfg(feature = "stub-crypto")]
+            let signing = match signing {
+                Some(key) if stub => Some(Arc::new(SigningKey::stub(key.algorithm()))),
+                other => other,
+            };
             session.channels.insert(conn, Channel { signing });
         }
     }

@@ -48,4 +48,6 @@ pub(crate) struct Chain {
     pub(crate) related: Related,
     /// Elements begun so far.
     pub(crate) begun: usize,
+    /// Bytes of the message as received: payloads are slices of it, so it is held until the end.
+    pub(crate) bytes: usize,
 }

@@ -8,6 +8,7 @@ mod chain;
 mod conn;
 pub(crate) mod credit;
 mod file;
+mod held;
 pub(crate) mod invariants;
 pub(crate) mod name;
 pub(crate) mod notify;
@@ -31,6 +32,8 @@ pub use conn::Conn;
 pub use conn::Peer;
 pub(crate) use conn::{ConnState, Negotiated};
 pub(crate) use file::{DeletePending, File, FileKey, RangeLock};
+pub use held::Held;
+pub(crate) use held::held;
 pub use op::Op;
 pub(crate) use op::{Wait, Wake};
 pub(crate) use open::{FileOpen, Open, OpenKind, Scan};
@@ -83,6 +86,9 @@ pub(crate) struct Core {
     pub(crate) removals: u64,
     pub(crate) next_async_id: u64,
     pub(crate) next_persistent_id: u64,
+    /// Signatures and ciphers are checksums.
+    #[cfg(feature = "stub-crypto")]
+    pub(crate) stub_crypto: bool,
     out: VecDeque<Output>,
 }
 
@@ -115,6 +121,8 @@ impl Core {
             removals: 0,
             next_async_id: 1,
             next_persistent_id: 1,
+            #[cfg(feature = "stub-crypto")]
+            stub_crypto: false,
             out: VecDeque::new(),
         }
     }

@@ -32,8 +32,10 @@ pub(crate) fn receive(core: &mut Core, now: Now, conn: ConnId, inbound: Inbound)
     let result = match inbound {
         Inbound::Smb1Negotiate(request) => cmd::negotiate::smb1(core, now, conn, &request),
         Inbound::Message { elements, sealed } => admit(core, conn, &elements).map(|()| {
+            let bytes = elements.iter().map(|e| e.raw.len());
             let chain = core.chains.insert(Chain {
                 conn,
+                bytes: bytes.fold(0, usize::saturating_add),
                 todo: elements.into(),
                 answers: Vec::new(),
                 current: None,

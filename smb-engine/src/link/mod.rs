@@ -114,6 +114,12 @@ impl Link {
         self.deframer.missing()
     }
 
+    /// Bytes of a message that has not arrived as a whole.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.deframer.buffered()
+    }
+
     /// The next complete message, `None` if more bytes are needed.
     ///
     /// # Errors

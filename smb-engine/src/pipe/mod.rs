@@ -81,6 +81,12 @@ impl Pipe {
         })
     }
 
+    /// Bytes of requests that are not complete and of answers that wait to be read.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inbox.len().saturating_add(self.available())
+    }
+
     /// Takes what the client wrote, and answers every call that is complete thereby.
     ///
     /// # Errors

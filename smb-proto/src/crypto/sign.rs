@@ -76,6 +76,8 @@ enum State {
     Hmac(Hmac<Sha256>),
     Cmac(Cmac<Aes128Enc>),
     Gmac(Gmac),
+    #[cfg(feature = "stub-crypto")]
+    Stub(SigningAlgorithm),
 }
 
 /// AES-128 and GHASH keyed with its encryption of the zero block (SP800-38D 7.1).
@@ -143,10 +145,20 @@ impl SigningKey {
         })
     }
 
+    /// A key that protects nothing: its signature is a checksum of the message. For simulations that
+    /// look at everything but cryptography; both sides must use it.
+    #[cfg(feature = "stub-crypto")]
+    #[must_use]
+    pub fn stub(algorithm: SigningAlgorithm) -> Self {
+        Self(State::Stub(algorithm))
+    }
+
     /// The algorithm.
     #[must_use]
     pub fn algorithm(&self) -> SigningAlgorithm {
         match self.0 {
+            #[cfg(feature = "stub-crypto")]
+            State::Stub(algorithm) => algorithm,
             State::Hmac(_) => SigningAlgorithm::HmacSha256,
             State::Cmac(_) => SigningAlgorithm::AesCmac,
             State::Gmac(_) => SigningAlgorithm::AesGmac,
@@ -170,6 +182,8 @@ impl SigningKey {
                 mac.finalize().into_bytes().into()
             }
             State::Gmac(mac) => mac.compute(&parts.nonce, segments),
+            #[cfg(feature = "stub-crypto")]
+            State::Stub(_) => super::stub::checksum(segments),
         }
     }
 
