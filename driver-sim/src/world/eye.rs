@@ -113,6 +113,10 @@ impl Observer for Eye {
         self.panel.observer().answered(now, conn, answer);
     }
 
+    fn closing(&mut self, now: Now, conn: ConnId) {
+        self.panel.observer().closing(now, conn);
+    }
+
     fn closed(&mut self, now: Now, conn: ConnId) {
         self.with(|s| {
             s.ledger.gone(conn);
