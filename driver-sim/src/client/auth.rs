@@ -103,6 +103,23 @@ impl Initiator {
         (initiator, token)
     }
 
+    /// Goes on from a first token that was sent already: with this NTLM message in it, or (if
+    /// another mechanism came first) to be sent next.
+    pub(super) fn resume(
+        credentials: Credentials,
+        list: Option<MechanismList>,
+        negotiate: Bytes,
+        now: FileTime,
+    ) -> Self {
+        Self {
+            credentials,
+            list,
+            sent_mic: false,
+            now,
+            state: State::Begun(negotiate),
+        }
+    }
+
     /// Takes the token of an answer with STATUS_MORE_PROCESSING_REQUIRED and gives the next one.
     pub(super) fn step(&mut self, token: &Bytes, random: &mut Random) -> Result<Bytes, AuthError> {
         let State::Begun(negotiate) = &self.state else {

@@ -26,6 +26,7 @@ mod random;
 mod receive;
 mod send;
 mod session;
+mod verbatim;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -41,6 +42,7 @@ pub use logon::LogonFor;
 pub use part::{Part, PartBody, Seal, Sign, Target};
 pub use random::Random;
 pub use session::ExportedSession;
+pub use verbatim::{Element, LogonKey, LogonPlan, Received, Signed, Verbatim};
 
 use logon::Logon;
 use send::{Queued, Window};
