@@ -58,10 +58,11 @@ impl Rig {
         let credentials = Credentials::new("user", "secret");
         rig.client.logon(credentials, LogonFor::New);
         rig.exchange();
-        let session = std::iter::from_fn(|| rig.client.poll_event()).find_map(|event| match event {
-            ClientEvent::LoggedOn { session, .. } => Some(session),
-            _ => None,
-        });
+        let session =
+            std::iter::from_fn(|| rig.client.poll_event()).find_map(|event| match event {
+                ClientEvent::LoggedOn { session, .. } => Some(session),
+                _ => None,
+            });
         rig.target.session = session.unwrap();
         let (reply, _) = rig.call(ops::tree_connect(r"\\SIM\files"));
         rig.target.tree = reply.header.tree_id();
@@ -142,8 +143,12 @@ fn requests(c: &mut Criterion) {
         time("READ 4 KiB", 4096, &|f| ops::read(f, 0, 4096).into());
         time("READ 1 MiB", 1 << 20, &|f| ops::read(f, 0, 1 << 20).into());
         let (small, large) = (vec![1; 4096], bytes::Bytes::from(vec![1; 1 << 20]));
-        time("WRITE 4 KiB", 4096, &|f| ops::write(f, 0, small.clone()).into());
-        time("WRITE 1 MiB", 1 << 20, &|f| ops::write(f, 0, large.clone()).into());
+        time("WRITE 4 KiB", 4096, &|f| {
+            ops::write(f, 0, small.clone()).into()
+        });
+        time("WRITE 1 MiB", 1 << 20, &|f| {
+            ops::write(f, 0, large.clone()).into()
+        });
         group.throughput(Throughput::Elements(1));
         group.bench_function("CREATE and CLOSE", |b| {
             b.iter_custom(|n| {

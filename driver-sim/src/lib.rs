@@ -11,4 +11,5 @@ pub mod contract;
 pub mod explore;
 pub mod memory;
 pub mod pair;
+pub mod replay;
 pub mod world;

@@ -121,6 +121,8 @@ pub struct Conversation {
     pub start: Start,
     /// How it ends.
     pub end: End,
+    /// When it ended, or its last packet, since 1970-01-01 UTC.
+    pub end_time: Duration,
     /// Time of its first packet since 1970-01-01 UTC.
     pub time: Duration,
     /// All SMB2 messages of both directions in the order of the capture, one for each element of

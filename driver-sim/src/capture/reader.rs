@@ -353,6 +353,7 @@ impl<R: Read> Reader<R> {
                 Start::Middle
             },
             end: End::Open,
+            end_time: self.last.time,
             time: self.last.time,
             messages: Vec::new(),
             others: Vec::new(),
@@ -449,6 +450,9 @@ impl<R: Read> Reader<R> {
                 piece,
                 &mut self.events,
             );
+        }
+        if !flow.ended {
+            conversation.end_time = self.last.time;
         }
         if segment.rst {
             conversation.end = End::Reset(direction);
