@@ -486,11 +486,11 @@ impl Verbatim {
             (super::LogonFor::Again(_), _) if self.sessions.contains_key(&id) => {}
             (super::LogonFor::Bind(_), Some(key)) => {
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.bind(negotiated, &key, &logon.preauth);
+                    session.bind(negotiated, &key, &logon.preauth, false);
                 }
             }
             (_, Some(key)) if !unprivileged => {
-                let session = Session::derive(negotiated, &key, &logon.preauth);
+                let session = Session::derive(negotiated, &key, &logon.preauth, false);
                 self.sessions.insert(id, session);
             }
             _ => {
