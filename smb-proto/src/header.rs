@@ -18,6 +18,7 @@ pub const SIGNATURE_RANGE: std::ops::Range<usize> = 48..64;
 bitflags! {
     /// Flags of the SMB2 header, [MS-SMB2] 2.2.1.2.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct HeaderFlags: u32 {
         /// SMB2_FLAGS_SERVER_TO_REDIR: a response.
         const SERVER_TO_REDIR = 0x0000_0001;
@@ -40,6 +41,7 @@ bitflags! {
 
 /// The eight bytes that differ between the synchronous and the asynchronous form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Route {
     /// [MS-SMB2] 2.2.1.2: ProcessId (Reserved) and TreeId.
     Sync {
@@ -54,6 +56,7 @@ pub enum Route {
 
 /// One SMB2 header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Header {
     /// CreditCharge: credits that the request takes (0 in dialect 2.0.2).
     pub credit_charge: u16,
@@ -74,6 +77,7 @@ pub struct Header {
     /// SessionId.
     pub session_id: SessionId,
     /// Signature, zero when the message is not signed.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub signature: [u8; 16],
 }
 

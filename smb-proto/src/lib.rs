@@ -14,6 +14,11 @@
 //!   specification says. What an encoder writes, the parser of the same type reads back equal.
 //! * Reserved fields are ignored when parsed and written as zero unless the specification names
 //!   another value.
+//!
+//! # Features
+//!
+//! * `serde`: messages and structures can be serialised, in a form meant for reading: bytes in
+//!   hexadecimal digits, flags, statuses and times by name.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -27,6 +32,8 @@
 )]
 
 mod error;
+#[cfg(feature = "serde")]
+mod ser;
 #[cfg(test)]
 mod testing;
 

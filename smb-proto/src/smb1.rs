@@ -48,8 +48,10 @@ pub fn is_negotiate(message: &[u8]) -> bool {
 /// Layout: header (32 bytes), WordCount (1, 0), ByteCount (2), then for each dialect BufferFormat
 /// (1, 0x02) and a NUL-terminated string.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NegotiateRequest {
     /// Dialect strings in order, without their NUL.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub dialects: Vec<Bytes>,
 }
 

@@ -34,6 +34,7 @@ const OID_MS_KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 1, 2, 2];
 
 /// A security mechanism, named by its object identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Mechanism {
     /// 1.3.6.1.4.1.311.2.2.10, NTLM ([MS-NLMP]).
     Ntlmssp,
@@ -45,7 +46,7 @@ pub enum Mechanism {
     /// 1.3.6.1.4.1.311.2.2.30, [MS-NEGOEX].
     NegoEx,
     /// Another one: the value bytes of its identifier.
-    Other(Bytes),
+    Other(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] Bytes),
 }
 
 impl Mechanism {
@@ -127,10 +128,13 @@ impl MechanismList {
 
 /// NegHints, [MS-SPNG] 2.2.1.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NegHints {
     /// hintName, a GeneralString whose character set is the sender's; see [`HINT_NAME`].
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub hint_name: Option<Bytes>,
     /// hintAddress; nobody sends it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub hint_address: Option<Bytes>,
 }
 
@@ -141,19 +145,23 @@ pub struct NegHints {
 /// `hints` is present, and mechListMIC is then field \[4\]. reqFlags is ignored and never written
 /// ([MS-SPNG] 2.2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NegTokenInit {
     /// mechTypes.
     pub mechanisms: MechanismList,
     /// mechToken: the first token of the preferred mechanism.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub mech_token: Option<Bytes>,
     /// negHints.
     pub hints: Option<NegHints>,
     /// mechListMIC.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub mech_list_mic: Option<Bytes>,
 }
 
 /// negState, RFC 4178 4.2.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum NegState {
     /// accept-completed (0).
     AcceptCompleted,
@@ -188,19 +196,23 @@ impl NegState {
 
 /// Every further token, in both directions: NegTokenResp, RFC 4178 4.2.2.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NegTokenResp {
     /// negState; servers always send it, clients mostly do not.
     pub state: Option<NegState>,
     /// supportedMech: the server's choice, in its first reply.
     pub mechanism: Option<Mechanism>,
     /// responseToken: the next token of the mechanism.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub response_token: Option<Bytes>,
     /// mechListMIC.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub mech_list_mic: Option<Bytes>,
 }
 
 /// One SPNEGO token.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Token {
     /// The first of either side.
     Init(NegTokenInit),

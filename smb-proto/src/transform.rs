@@ -25,10 +25,13 @@ pub const AAD_RANGE: Range<usize> = 20..52;
 /// Layout: ProtocolId (4 bytes), Signature (16), Nonce (16), OriginalMessageSize (4), Reserved (2),
 /// Flags (2), SessionId (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TransformHeader {
     /// Signature: the authentication tag.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub signature: [u8; 16],
     /// Nonce: the first 11 bytes are used with CCM and the first 12 with GCM.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub nonce: [u8; 16],
     /// OriginalMessageSize: bytes of the message behind this header.
     pub original_message_size: u32,
@@ -88,6 +91,7 @@ pub fn aad(message: &[u8]) -> Option<&[u8]> {
 
 /// The two forms of SMB2 COMPRESSION_TRANSFORM_HEADER, told apart by the Flags at byte 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum CompressionHeader {
     /// [MS-SMB2] 2.2.42.1
     Unchained(UnchainedHeader),
@@ -103,6 +107,7 @@ pub enum CompressionHeader {
 /// Layout: ProtocolId (4 bytes), OriginalCompressedSegmentSize (4), CompressionAlgorithm (2), Flags
 /// (2, 0), Offset (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct UnchainedHeader {
     /// OriginalCompressedSegmentSize: bytes of the compressed segment once decompressed.
     pub original_size: u32,
@@ -165,6 +170,7 @@ impl CompressionHeader {
 /// Layout: CompressionAlgorithm (2 bytes), Flags (2), Length (4), OriginalPayloadSize (4, with
 /// LZNT1, LZ77, LZ77+Huffman and LZ4 only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PayloadHeader {
     /// CompressionAlgorithm; see [`CompressionAlgorithm::from_code`].
     pub algorithm: u16,
@@ -241,6 +247,7 @@ impl PayloadHeader {
 /// SMB2_COMPRESSION_PATTERN_PAYLOAD_V1, [MS-SMB2] 2.2.42.2.2: Pattern (1 byte), Reserved1 (1),
 /// Reserved2 (2), Repetitions (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PatternV1 {
     /// The byte to repeat.
     pub pattern: u8,

@@ -17,6 +17,7 @@ const TEXT_MAX: usize = 0x10000;
 bitflags! {
     /// Which parts of a server query are wanted or present. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct AaplQueryBits: u64 {
         /// [`AaplServerReply::server_caps`].
         const SERVER_CAPS = 1;
@@ -31,6 +32,7 @@ bitflags! {
 bitflags! {
     /// What a client or server can do. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct AaplCaps: u64 {
         /// Directory listings carry Apple's attributes.
         const SUPPORTS_READ_DIR_ATTR = 1;
@@ -47,6 +49,7 @@ bitflags! {
 bitflags! {
     /// What the volume can do. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct AaplVolumeCaps: u64 {
         /// [`AaplRequest::ResolveId`] is answered.
         const SUPPORT_RESOLVE_ID = 1;
@@ -63,6 +66,7 @@ bitflags! {
 /// Layout: CommandCode (4), Reserved (4), then for a server query RequestBitmap (8) and
 /// ClientCapabilities (8), for a resolution of an id the FileId (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum AaplRequest {
     /// kAAPL_SERVER_QUERY, 1.
     ServerQuery {
@@ -129,6 +133,7 @@ impl AaplRequest {
 /// Layout: ReplyBitmap (8), ServerCapabilities (8, if present), VolumeCapabilities (8, if present),
 /// and if present Pad (4), ModelStringLength (4, bytes), ModelString (UTF-16LE).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AaplServerReply {
     /// What the server can do.
     pub server_caps: Option<AaplCaps>,
@@ -143,6 +148,7 @@ pub struct AaplServerReply {
 /// Layout: CommandCode (4), Reserved (4), then [`AaplServerReply`], or Status (4), PathLength (4,
 /// bytes) and Path (UTF-16LE).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum AaplResponse {
     /// Answer to [`AaplRequest::ServerQuery`].
     ServerQuery(AaplServerReply),

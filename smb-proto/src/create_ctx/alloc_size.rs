@@ -9,6 +9,7 @@ use crate::wire::Writer;
 ///
 /// Layout: AllocationSize (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AllocationSize {
     /// Bytes to reserve.
     pub allocation_size: u64,

@@ -10,6 +10,7 @@ use crate::wire::Writer;
 ///
 /// Layout: StructureSize (2, value 20), Reserved (2), AppInstanceId (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AppInstanceId {
     /// The application's identifier.
     pub app_instance_id: Guid,

@@ -10,6 +10,7 @@ use crate::wire::Writer;
 /// Layout: StructureSize (2, value 24), Reserved (2), Padding (4), AppInstanceVersionHigh (8),
 /// AppInstanceVersionLow (8). The derived order is that of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AppInstanceVersion {
     /// The more significant half.
     pub high: u64,

@@ -25,10 +25,13 @@ const WHAT: &str = "SMB2_CREATE_CONTEXT";
 /// Layout: Next (4), NameOffset (2), NameLength (2), Reserved (2), DataOffset (2), DataLength (4),
 /// Buffer. Offsets count from the start of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RawContext {
     /// The name: four characters, or the 16 bytes of a GUID for the newer contexts.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub name: Bytes,
     /// The payload, whose layout the name determines.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub data: Bytes,
 }
 

@@ -6,6 +6,7 @@ use crate::wire::Writer;
 
 /// Asks for the identity of the file on its volume ("QFid", request). It carries no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DiskIdRequest;
 
 impl DiskIdRequest {
@@ -28,6 +29,7 @@ impl DiskIdRequest {
 ///
 /// Layout: DiskFileId (8), VolumeId (8), Reserved (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DiskIdResponse {
     /// Unique among the files of the volume.
     pub disk_file_id: u64,

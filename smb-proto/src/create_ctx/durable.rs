@@ -9,6 +9,7 @@ use crate::wire::Writer;
 /// Asks for a durable open ("DHnQ", request), [MS-SMB2] 2.2.13.2.3: DurableRequest, 16 reserved
 /// bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DurableRequest;
 
 impl DurableRequest {
@@ -34,6 +35,7 @@ impl DurableRequest {
 
 /// The open was made durable ("DHnQ", response), [MS-SMB2] 2.2.14.2.3: 8 reserved bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DurableResponse;
 
 impl DurableResponse {
@@ -60,6 +62,7 @@ impl DurableResponse {
 /// Asks to reconnect to a durable open ("DHnC"), [MS-SMB2] 2.2.13.2.4: Data, the 16 bytes of an
 /// SMB2_FILEID. There is no context in the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DurableReconnect {
     /// The open, as it was called before the connection was lost.
     pub file_id: FileId,

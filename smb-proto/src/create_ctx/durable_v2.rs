@@ -12,6 +12,7 @@ use crate::wire::Writer;
 bitflags! {
     /// Flags of the version 2 contexts. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct DurableFlags: u32 {
         /// SMB2_DHANDLE_FLAG_PERSISTENT: the open is to survive a failure of the server.
         const PERSISTENT = 0x0000_0002;
@@ -23,6 +24,7 @@ bitflags! {
 ///
 /// Layout: Timeout (4), Flags (4), Reserved (8), CreateGuid (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DurableRequestV2 {
     /// Milliseconds that the open should outlive its connection; 0 leaves it to the server.
     pub timeout_ms: u32,
@@ -68,6 +70,7 @@ impl DurableRequestV2 {
 ///
 /// Layout: Timeout (4), Flags (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DurableResponseV2 {
     /// Milliseconds that the open will outlive its connection.
     pub timeout_ms: u32,
@@ -106,6 +109,7 @@ impl DurableResponseV2 {
 ///
 /// Layout: FileId (16), CreateGuid (16), Flags (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DurableReconnectV2 {
     /// The open, as it was called before the connection was lost.
     pub file_id: FileId,

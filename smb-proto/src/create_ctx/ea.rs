@@ -6,8 +6,10 @@ use super::RawContext;
 
 /// Extended attributes for the file that is being created ("ExtA").
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct EaBuffer {
     /// A list of FILE_FULL_EA_INFORMATION, [MS-FSCC] 2.4.16, not parsed here.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub list: Bytes,
 }
 

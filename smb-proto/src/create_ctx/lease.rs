@@ -11,6 +11,7 @@ use crate::wire::Writer;
 bitflags! {
     /// What a lease allows its holder to cache; no bit is SMB2_LEASE_NONE. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct LeaseState: u32 {
         /// SMB2_LEASE_READ_CACHING.
         const READ = 0x01;
@@ -25,6 +26,7 @@ bitflags! {
 bitflags! {
     /// Flags of a lease context. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct LeaseFlags: u32 {
         /// SMB2_LEASE_FLAG_BREAK_IN_PROGRESS, in responses: the lease is being broken.
         const BREAK_IN_PROGRESS = 0x02;
@@ -40,6 +42,7 @@ bitflags! {
 /// LeaseKey (16), LeaseState (4), LeaseFlags (4), LeaseDuration (8, reserved). Version 2 goes on
 /// with ParentLeaseKey (16), Epoch (2), Reserved (2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Lease {
     /// The client's name for the lease.
     pub key: LeaseKey,
@@ -53,6 +56,7 @@ pub struct Lease {
 
 /// The fields that only version 2 of the lease context has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct LeaseV2 {
     /// Key of the lease on the parent directory; see [`Lease::parent_key`].
     pub parent_key: LeaseKey,

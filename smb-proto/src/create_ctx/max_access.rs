@@ -9,6 +9,7 @@ use crate::{FileTime, NtStatus, ParseError};
 ///
 /// Layout: nothing, or Timestamp (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct MaximalAccessRequest {
     /// If given, the answer is wanted only if the file was modified after this time.
     pub timestamp: Option<FileTime>,
@@ -47,6 +48,7 @@ impl MaximalAccessRequest {
 ///
 /// Layout: QueryStatus (4), MaximalAccess (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct MaximalAccessResponse {
     /// Whether the rights could be determined.
     pub query_status: NtStatus,

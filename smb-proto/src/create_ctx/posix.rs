@@ -15,6 +15,7 @@ const NAME: &[u8] = b"\x93\xAD\x25\x50\x9C\xB4\x11\xE7\xB4\x23\x83\xDE\x96\x8B\x
 ///
 /// Layout: Mode (4). Early clients append four reserved bytes, so that more data is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PosixRequest {
     /// Permission bits of a file that is created, `0o7777` at most.
     pub mode: u32,
@@ -47,6 +48,7 @@ impl PosixRequest {
 ///
 /// Layout: HardLinks (4), ReparseTag (4), Mode (4), owner SID (variable), group SID (variable).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PosixResponse {
     /// Number of hard links.
     pub nlink: u32,
@@ -55,8 +57,10 @@ pub struct PosixResponse {
     /// Permission bits.
     pub mode: u32,
     /// The owner: a SID in the binary form of [MS-DTYP] 2.4.2.2.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub owner: Bytes,
     /// The group: a SID in the same form.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub group: Bytes,
 }
 

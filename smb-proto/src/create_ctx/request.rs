@@ -9,6 +9,7 @@ use crate::ParseError;
 
 /// One known context of a CREATE request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum RequestContext {
     /// SMB2_CREATE_EA_BUFFER.
     Ea(EaBuffer),

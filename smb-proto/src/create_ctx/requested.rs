@@ -16,6 +16,7 @@ use crate::ParseError;
 /// context up by its name and take the first they find. Both versions of a lease are one context in
 /// this respect, since they share their name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Requested {
     /// Extended attributes for a new file.
     pub ea: Option<EaBuffer>,

@@ -9,6 +9,7 @@ use crate::ParseError;
 /// One known context of a CREATE response. The contexts that are missing here, among them the two
 /// reconnects, have no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ResponseContext {
     /// SMB2_CREATE_DURABLE_HANDLE_RESPONSE.
     Durable(DurableResponse),

@@ -6,8 +6,10 @@ use super::RawContext;
 
 /// The security descriptor for the file that is being created ("SecD").
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SdBuffer {
     /// A self-relative SECURITY_DESCRIPTOR, [MS-DTYP] 2.4.6, not parsed here.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub descriptor: Bytes,
 }
 

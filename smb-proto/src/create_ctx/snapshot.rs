@@ -8,6 +8,7 @@ use crate::{FileTime, ParseError};
 ///
 /// Layout: Timestamp (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TimewarpToken {
     /// When the snapshot was taken.
     pub timestamp: FileTime,

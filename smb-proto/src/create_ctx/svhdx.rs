@@ -20,6 +20,7 @@ const WHAT: &str = "SVHDX_OPEN_DEVICE_CONTEXT";
 /// OriginatorFlags (4), OpenRequestId (8), InitiatorHostNameLength (2), InitiatorHostName (126);
 /// version 2 goes on with [`VirtualDiskProperties`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SvhdxOpenDevice {
     /// The initiator, if the message names one.
     pub initiator_id: Option<Guid>,
@@ -40,6 +41,7 @@ pub struct SvhdxOpenDevice {
 /// Layout: VirtualDiskPropertiesInitialized (4), ServerServiceVersion (4), VirtualSectorSize (4),
 /// PhysicalSectorSize (4), VirtualSize (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct VirtualDiskProperties {
     /// Not zero if the other fields are valid.
     pub initialized: u32,

@@ -9,6 +9,7 @@ bitflags! {
     /// A directory gives other names to some bits of a file; both names are here. Unknown bits are
     /// kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct AccessMask: u32 {
         /// Read data.
         const FILE_READ_DATA = 0x0000_0001;

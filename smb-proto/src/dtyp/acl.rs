@@ -8,6 +8,7 @@ use crate::wire::{Fields, Writer, len16};
 
 /// AceType, [MS-DTYP] 2.4.4.1. A number that the specification does not name is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AceType(pub u8);
 
 #[allow(
@@ -77,6 +78,7 @@ impl AceType {
 bitflags! {
     /// AceFlags, [MS-DTYP] 2.4.4.1.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct AceFlags: u8 {
         /// Files in the directory inherit the entry.
         const OBJECT_INHERIT = 0x01;
@@ -98,6 +100,7 @@ bitflags! {
 
 /// What an entry says, by the shape of its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum AceBody {
     /// All types about the whole object.
     Plain {
@@ -107,6 +110,7 @@ pub enum AceBody {
         sid: Sid,
         /// What follows the SID: the condition of a callback entry, a resource attribute; else
         /// empty, or padding that the sender put there. Its length is a multiple of four.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         data: Vec<u8>,
     },
     /// The types about a part of a directory-service object.
@@ -120,6 +124,7 @@ pub enum AceBody {
         /// Whose.
         sid: Sid,
         /// As in [`AceBody::Plain`].
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         data: Vec<u8>,
     },
     /// Everything after the header of a type that is reserved or not known; its length is a
@@ -132,6 +137,7 @@ pub enum AceBody {
 /// On the wire ([MS-DTYP] 2.4.4.1): type (1 byte), flags (1), size of the whole entry (2, a
 /// multiple of four), body.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Ace {
     /// AceType. It must be of the shape of `body`.
     pub kind: AceType,
@@ -304,6 +310,7 @@ impl Ace {
 /// of entries (2), zero (2), entries. Room between the last entry and the end of the list is
 /// allowed and not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Acl {
     /// AclRevision: 2, or 4 if object entries may be in it.
     pub revision: u8,

@@ -9,6 +9,7 @@ use crate::wire::{Fields, Writer, len32, sub_slice};
 bitflags! {
     /// Control, [MS-DTYP] 2.4.6.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SdControl: u16 {
         /// The owner came from a default.
         const OWNER_DEFAULTED = 0x0001;
@@ -53,6 +54,7 @@ const IMPLIED: SdControl = SdControl::DACL_PRESENT
 /// One of the two lists of a descriptor. The difference between the first two matters: as a DACL,
 /// [`AclSlot::Null`] grants everything to everyone; [`AclSlot::Absent`] says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum AclSlot {
     /// The descriptor has no such list (the PRESENT flag is clear).
     #[default]
@@ -95,6 +97,7 @@ impl AclSlot {
 /// start of the descriptor (4 each: owner, group, SACL, DACL; zero for none), then these parts in
 /// any order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SecurityDescriptor {
     /// Control flags other than DACL_PRESENT, SACL_PRESENT and SELF_RELATIVE: those follow from
     /// the other fields, are removed by the parser, and ignored and set anew by the encoder.

@@ -9,6 +9,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Layout: FileOffset (8), Length (8), both signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileAllocatedRange {
     /// Bytes from the start of the file.
     pub file_offset: i64,

@@ -8,6 +8,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Layout: CompressionState (2). Other values than the constants are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CompressionState(pub u16);
 
 impl CompressionState {

@@ -8,6 +8,7 @@ use crate::wire::{Fields, Writer, len32};
 ///
 /// Layout: SourceOffset (8), TargetOffset (8), Length (4), Reserved (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvCopychunk {
     /// Where to read, in bytes from the start of the source.
     pub source_offset: u64,
@@ -21,6 +22,7 @@ pub struct SrvCopychunk {
 ///
 /// Layout: SourceKey (24), ChunkCount (4), Reserved (4), Chunks (24 each).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvCopychunkCopy {
     /// The file to read, as FSCTL_SRV_REQUEST_RESUME_KEY named it.
     pub source_key: ResumeKey,
@@ -69,6 +71,7 @@ impl SrvCopychunkCopy {
 /// Layout: ChunksWritten (4), ChunkBytesWritten (4), TotalBytesWritten (4). In an answer with
 /// STATUS_INVALID_PARAMETER to a request beyond the server's limits, the fields are those limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvCopychunkResponse {
     /// Chunks copied; or the limit on the number of chunks.
     pub chunks_written: u32,

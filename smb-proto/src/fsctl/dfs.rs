@@ -11,6 +11,7 @@ const SITE_NAME: u16 = 1;
 ///
 /// Layout: MaxReferralLevel (2), RequestFileName (UTF-16LE, terminated by a zero).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DfsReferralRequest {
     /// Highest version of referrals that the client understands, 1 to 4.
     pub max_referral_level: u16,
@@ -50,6 +51,7 @@ impl DfsReferralRequest {
 /// Layout: MaxReferralLevel (2), RequestFlags (2), RequestDataLength (4), then the RequestData:
 /// RequestFileNameLength (2), RequestFileName, and if a flag says so SiteNameLength (2), SiteName.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DfsReferralRequestEx {
     /// Highest version of referrals that the client understands, 1 to 4.
     pub max_referral_level: u16,

@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer};
 /// Layout: SourceFileID (16), SourceFileOffset (8), TargetFileOffset (8), ByteCount (8), the last
 /// three signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DuplicateExtents {
     /// The open to share from.
     pub source_file_id: FileId,
@@ -56,6 +57,7 @@ impl DuplicateExtents {
 bitflags! {
     /// Flags of [`DuplicateExtentsEx`]. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct DuplicateExtentsFlags: u32 {
         /// DUPLICATE_EXTENTS_DATA_EX_SOURCE_ATOMIC: all or nothing.
         const SOURCE_ATOMIC = 0x0000_0001;
@@ -68,6 +70,7 @@ bitflags! {
 /// Layout: StructureSize (8, value 0x30), the fields of [`DuplicateExtents`] (40), Flags (4),
 /// Reserved (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DuplicateExtentsEx {
     /// What to share.
     pub extents: DuplicateExtents,

@@ -7,6 +7,7 @@ use crate::wire::{Fields, Writer};
 
 /// How the file system checks the data of a file. Other values than the constants are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ChecksumAlgorithm(pub u16);
 
 impl ChecksumAlgorithm {
@@ -23,6 +24,7 @@ impl ChecksumAlgorithm {
 bitflags! {
     /// Flags of integrity. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct IntegrityFlags: u32 {
         /// FSCTL_INTEGRITY_FLAG_CHECKSUM_ENFORCEMENT_OFF: a wrong checksum does not fail a read.
         const CHECKSUM_ENFORCEMENT_OFF = 0x0000_0001;
@@ -34,6 +36,7 @@ bitflags! {
 ///
 /// Layout: ChecksumAlgorithm (2), Reserved (2), Flags (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SetIntegrity {
     /// The algorithm to use.
     pub checksum_algorithm: ChecksumAlgorithm,
@@ -66,6 +69,7 @@ impl SetIntegrity {
 /// Layout: ChecksumAlgorithm (2), Reserved (2), Flags (4), ChecksumChunkSizeInBytes (4),
 /// ClusterSizeInBytes (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IntegrityInfo {
     /// The algorithm in use.
     pub checksum_algorithm: ChecksumAlgorithm,

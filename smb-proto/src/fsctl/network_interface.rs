@@ -18,6 +18,7 @@ const WHAT: &str = "NETWORK_INTERFACE_INFO";
 bitflags! {
     /// What an interface can do. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct InterfaceCapability: u32 {
         /// RSS_CAPABLE: several connections to it are spread over processors.
         const RSS = 0x0000_0001;
@@ -34,6 +35,7 @@ bitflags! {
 /// (128): Family (2), Port (2), then for IPv4 the address (4), for IPv6 FlowInfo (4), the address
 /// (16) and ScopeId (4), addresses in network byte order. Port, FlowInfo and ScopeId are zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NetworkInterfaceInfo {
     /// Number of the interface, not zero; the same for all its addresses.
     pub if_index: u32,

@@ -9,10 +9,12 @@ use crate::wire::{Fields, Writer};
 /// Layout: ObjectId (16), then 48 bytes: BirthVolumeId, BirthObjectId and DomainId (type 1), or
 /// anything the application put there (type 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileObjectId {
     /// Identifies the file on its volume.
     pub object_id: Guid,
     /// The rest: three GUIDs, or data of the application.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub extended_info: [u8; 48],
 }
 

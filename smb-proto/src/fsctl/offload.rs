@@ -6,13 +6,17 @@ use crate::wire::{Fields, Writer};
 
 /// STORAGE_OFFLOAD_TOKEN, [MS-FSCC] 2.1.11, 512 bytes that only their maker understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OffloadToken(pub [u8; 512]);
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct OffloadToken(
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] pub [u8; 512],
+);
 
 /// FSCTL_OFFLOAD_READ_INPUT, [MS-FSCC] 2.3, FSCTL_OFFLOAD_READ request.
 ///
 /// Layout: Size (4, value 32), Flags (4), TokenTimeToLive (4), Reserved (4), FileOffset (8),
 /// CopyLength (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OffloadReadInput {
     /// Reserved flags.
     pub flags: u32,
@@ -66,6 +70,7 @@ impl OffloadReadInput {
 ///
 /// Layout: Size (4, value 528), Flags (4), TransferLength (8), Token (512).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OffloadReadOutput {
     /// 1: all beyond the current range is zero.
     pub flags: u32,
@@ -103,6 +108,7 @@ impl OffloadReadOutput {
 /// Layout: Size (4, value 544), Flags (4), FileOffset (8), CopyLength (8), TransferOffset (8),
 /// Token (512).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OffloadWriteInput {
     /// Reserved flags.
     pub flags: u32,
@@ -147,6 +153,7 @@ impl OffloadWriteInput {
 ///
 /// Layout: Size (4, value 16), Flags (4), LengthWritten (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OffloadWriteOutput {
     /// Reserved flags.
     pub flags: u32,

@@ -8,6 +8,7 @@ use crate::wire::{Fields, Writer, decode_utf16, len32, utf16_len};
 ///
 /// Layout: Timeout (8, signed), NameLength (4), TimeoutSpecified (1), Padding (1), Name (UTF-16LE).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PipeWait {
     /// How long to wait, in the unit of the wire, if the client says so. The specification names
     /// 100 milliseconds; Windows sends intervals of 100 nanoseconds as a negative number.

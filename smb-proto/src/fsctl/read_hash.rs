@@ -8,6 +8,7 @@ use crate::{FileTime, ParseError};
 
 /// How the client wants the hashes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct HashRetrieval(pub u32);
 
 impl HashRetrieval {
@@ -21,6 +22,7 @@ impl HashRetrieval {
 ///
 /// Layout: HashType (4), HashVersion (4), HashRetrievalType (4), Length (4), Offset (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvReadHash {
     /// 1: Peer Content Caching and Retrieval, the only type.
     pub hash_type: u32,
@@ -62,6 +64,7 @@ impl SrvReadHash {
 /// Layout: HashType (4), HashVersion (4), SourceFileChangeTime (8), SourceFileSize (8),
 /// HashBlobLength (4), HashBlobOffset (4), Dirty (2), SourceFileNameLength (2), SourceFileName.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvHashHeader {
     /// Type of the hashes.
     pub hash_type: u32,
@@ -127,10 +130,12 @@ impl SrvHashHeader {
 ///
 /// Layout: Offset (8), BufferLength (4), Reserved (4), Buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvHashRetrieveHashBased {
     /// Where `buffer` begins in the hash file.
     pub offset: u64,
     /// A part of the hash file.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub buffer: Bytes,
 }
 
@@ -162,12 +167,14 @@ impl SrvHashRetrieveHashBased {
 ///
 /// Layout: FileDataOffset (8), FileDataLength (8), BufferLength (4), Reserved (4), Buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvHashRetrieveFileBased {
     /// Where the data that the hashes cover begins in the file.
     pub file_data_offset: u64,
     /// Bytes of the file that the hashes cover.
     pub file_data_length: u64,
     /// The hashes.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub buffer: Bytes,
 }
 

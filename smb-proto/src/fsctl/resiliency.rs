@@ -7,6 +7,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Layout: Timeout (4), Reserved (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ResiliencyRequest {
     /// Milliseconds that the open should outlive its connection; 0 leaves it to the server.
     pub timeout_ms: u32,

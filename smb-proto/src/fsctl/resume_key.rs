@@ -6,6 +6,7 @@ use crate::wire::{Fields, Writer};
 
 /// The server's name for an open, 24 opaque bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ResumeKey(pub [u8; 24]);
 
 /// SRV_REQUEST_RESUME_KEY response, [MS-SMB2] 2.2.32.3. The request has no input.
@@ -13,6 +14,7 @@ pub struct ResumeKey(pub [u8; 24]);
 /// Layout: ResumeKey (24), ContextLength (4), Context (variable). Servers set ContextLength to 0
 /// and still send four bytes of Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvResumeKeyResponse {
     /// The key for [`super::SrvCopychunkCopy`].
     pub resume_key: ResumeKey,

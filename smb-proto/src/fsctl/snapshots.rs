@@ -10,6 +10,7 @@ use crate::wire::{Fields, Writer, decode_utf16, len32, utf16_len};
 /// each name in UTF-16LE with a terminating zero, and one more zero at the end. A name has the form
 /// `@GMT-YYYY.MM.DD-HH.MM.SS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SrvSnapshotArray {
     /// How many snapshots there are.
     pub number_of_snapshots: u32,

@@ -7,6 +7,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Layout: nothing, which means true, or SetSparse (1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SetSparse {
     /// Whether the file is to be sparse.
     pub set_sparse: bool,

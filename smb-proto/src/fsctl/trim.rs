@@ -8,6 +8,7 @@ use crate::wire::{Fields, Writer, len32};
 ///
 /// Layout: Offset (8), Length (8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TrimRange {
     /// Bytes from the start of the file.
     pub offset: u64,
@@ -19,6 +20,7 @@ pub struct TrimRange {
 ///
 /// Layout: Key (4), NumRanges (4), Ranges (16 each).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileLevelTrim {
     /// Reserved key of a range lock; zero.
     pub key: u32,
@@ -58,6 +60,7 @@ impl FileLevelTrim {
 ///
 /// Layout: NumRangesProcessed (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileLevelTrimOutput {
     /// Ranges that were trimmed, counted from the first.
     pub num_ranges_processed: u32,

@@ -10,6 +10,7 @@ use crate::wire::{Fields, Writer, len16};
 /// Layout: Capabilities (4), Guid (16), SecurityMode (2), DialectCount (2), Dialects (2 each).
 /// The values are as they stand in NEGOTIATE, to be compared, not interpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ValidateNegotiateRequest {
     /// Capabilities of the client.
     pub capabilities: u32,
@@ -55,6 +56,7 @@ impl ValidateNegotiateRequest {
 ///
 /// Layout: Capabilities (4), Guid (16), SecurityMode (2), Dialect (2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ValidateNegotiateResponse {
     /// Capabilities of the server.
     pub capabilities: u32,

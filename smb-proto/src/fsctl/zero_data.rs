@@ -7,6 +7,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Layout: FileOffset (8), BeyondFinalZero (8), both signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ZeroData {
     /// The first byte to become zero.
     pub file_offset: i64,

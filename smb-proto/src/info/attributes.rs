@@ -5,6 +5,7 @@ use bitflags::bitflags;
 bitflags! {
     /// FILE_ATTRIBUTE_* of a file or directory, 4 bytes on the wire.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct FileAttributes: u32 {
         /// Must not be written or deleted.
         const READONLY = 0x0000_0001;

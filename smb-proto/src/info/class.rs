@@ -9,6 +9,7 @@ macro_rules! classes {
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[repr(u8)]
         pub enum $name {
             $($(#[$vdoc])* $variant = $code,)*
@@ -225,6 +226,7 @@ classes! {
 /// How much room a query needs ([MS-FSA] 2.1.5.12 and 2.1.5.13): with less, the answer is
 /// STATUS_INFO_LENGTH_MISMATCH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum QueryLen {
     /// The answer always has this many bytes.
     Fixed(usize),
@@ -247,6 +249,7 @@ impl QueryLen {
 
 /// Which of the two operations a class may be used with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Uses {
     /// QUERY_INFO.
     pub query: bool,

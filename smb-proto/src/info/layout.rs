@@ -119,6 +119,7 @@ macro_rules! fixed {
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name {
             $($(#[$fdoc])* pub $field: $ty,)*
         }

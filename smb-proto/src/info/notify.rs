@@ -9,6 +9,7 @@ pub const ENTRIES_MAX: usize = 65_536;
 
 /// Action of a [`Change`], [MS-FSCC] 2.7.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Action(pub u32);
 
 impl Action {
@@ -38,6 +39,7 @@ impl Action {
 
 /// One change: what happened to which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Change {
     /// What happened.
     pub action: Action,

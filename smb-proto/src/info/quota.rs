@@ -17,6 +17,7 @@ const MAX_ENTRIES: usize = 1 << 18;
 /// On the wire: NextEntryOffset, SidLength (4 bytes each), ChangeTime, QuotaUsed, QuotaThreshold,
 /// QuotaLimit (8 bytes each), Sid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileQuotaInformation {
     /// When the entry was last changed.
     pub change_time: FileTime,
@@ -86,6 +87,7 @@ impl FileQuotaInformation {
 
 /// Whose quotas a query asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum QuotaSids {
     /// Everybody's.
     All,
@@ -100,6 +102,7 @@ pub enum QuotaSids {
 /// On the wire: ReturnSingle, RestartScan (1 byte each), Reserved (2), SidListLength,
 /// StartSidLength, StartSidOffset (4 each; the offset counts from SidBuffer), SidBuffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct QueryQuotaInfo {
     /// At most one entry is wanted.
     pub return_single: bool,

@@ -7,6 +7,7 @@ bitflags! {
     /// with [`InfoType::Security`](super::InfoType::Security) ([MS-SMB2] 2.2.37 and 2.2.39).
     /// 4 bytes. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SecurityInformation: u32 {
         /// The owner.
         const OWNER = 0x0000_0001;

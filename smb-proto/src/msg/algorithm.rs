@@ -5,6 +5,7 @@ macro_rules! algorithm {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $var:ident = $code:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[repr(u16)]
         pub enum $name { $($(#[$vdoc])* $var = $code,)* }
 

@@ -29,6 +29,7 @@ macro_rules! requests {
     ($($(#[$doc:meta])* $name:ident($module:ident);)*) => {
         /// The body of a request.
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub enum Request { $($(#[$doc])* $name($module::Request),)* }
 
         impl Request {
@@ -115,6 +116,7 @@ macro_rules! responses {
     ($($(#[$doc:meta])* $name:ident($module:ident);)*) => {
         /// The body of a response.
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub enum Response {
             $($(#[$doc])* $name($module::Response),)*
             /// [MS-SMB2] 2.2.2: the body of a failure, and of an interim response.

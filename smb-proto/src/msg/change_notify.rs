@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer};
 bitflags! {
     /// Flags of a CHANGE_NOTIFY request.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ChangeNotifyFlags: u16 {
         /// SMB2_WATCH_TREE: also everything below the directory.
         const WATCH_TREE = 0x0001;
@@ -23,6 +24,7 @@ bitflags! {
 bitflags! {
     /// CompletionFilter: which changes to report.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct CompletionFilter: u32 {
         /// FILE_NOTIFY_CHANGE_FILE_NAME: a file was created, deleted or renamed.
         const FILE_NAME = 0x0000_0001;
@@ -58,6 +60,7 @@ bitflags! {
 /// Body: StructureSize 32 (2 bytes), Flags (2), OutputBufferLength (4), FileId (16),
 /// CompletionFilter (4), Reserved (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Flags.
     pub flags: ChangeNotifyFlags,
@@ -107,9 +110,11 @@ impl Request {
 ///
 /// Body: StructureSize 9 (2 bytes), OutputBufferOffset (2), OutputBufferLength (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// FILE_NOTIFY_INFORMATION entries, see [`crate::info::notify`]; empty with
     /// STATUS_NOTIFY_ENUM_DIR.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub output: Bytes,
 }
 

@@ -3,6 +3,7 @@
 /// Channel of a READ or WRITE request (3.x dialects): 0 for inside the message, other values for
 /// SMB Direct. 4 bytes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Channel(pub u32);
 
 impl Channel {

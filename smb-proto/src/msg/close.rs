@@ -14,6 +14,7 @@ use crate::wire::{Fields, Writer};
 bitflags! {
     /// Flags of a CLOSE request and response.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct CloseFlags: u16 {
         /// SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB: the attribute fields of the response are asked for
         /// (request) or valid (response).
@@ -27,6 +28,7 @@ bitflags! {
 ///
 /// Body: StructureSize 24 (2 bytes), Flags (2), Reserved (4), FileId (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Flags.
     pub flags: CloseFlags,
@@ -67,6 +69,7 @@ impl Request {
 /// Body: StructureSize 60 (2 bytes), Flags (2), Reserved (4), four times (8 each), AllocationSize
 /// (8), EndofFile (8), FileAttributes (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// Flags.
     pub flags: CloseFlags,

@@ -23,6 +23,7 @@ pub use fields::{CreateAction, CreateDisposition, CreateOptions, ImpersonationLe
 /// ShareAccess (4), CreateDisposition (4), CreateOptions (4), NameOffset (2), NameLength (2),
 /// CreateContextsOffset (4), CreateContextsLength (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// RequestedOplockLevel.
     pub requested_oplock_level: OplockLevel,
@@ -135,6 +136,7 @@ impl Request {
 bitflags! {
     /// Flags of a CREATE response (3.x dialects).
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ResponseFlags: u8 {
         /// SMB2_CREATE_FLAG_REPARSEPOINT: the last component of the name is a reparse point.
         const REPARSEPOINT = 0x01;
@@ -149,6 +151,7 @@ bitflags! {
 /// each), AllocationSize (8), EndofFile (8), FileAttributes (4), Reserved2 (4), FileId (16),
 /// CreateContextsOffset (4), CreateContextsLength (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// OplockLevel granted.
     pub oplock_level: OplockLevel,

@@ -27,6 +27,7 @@ macro_rules! empty_body {
         ///
         /// Layout: StructureSize (2 bytes, 4), Reserved (2).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name;
 
         impl $name {

@@ -16,6 +16,7 @@ pub const MAX_ADDRESSES: usize = 64;
 /// Layout from the end of the header: StructureSize (2 bytes, 9), ErrorContextCount (1), Reserved
 /// (1), ByteCount (4), ErrorData (ByteCount; one zero byte if that is 0).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// ErrorData.
     pub data: ErrorData,
@@ -23,9 +24,10 @@ pub struct Response {
 
 /// ErrorData in its two forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ErrorData {
     /// Data as [MS-SMB2] 2.2.2.2 defines them by status; usually empty.
-    Plain(Bytes),
+    Plain(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] Bytes),
     /// Dialect 3.1.1: the data within contexts, [MS-SMB2] 2.2.2.1. At most 255; an empty list
     /// cannot be told from empty plain data and reads back as such.
     Contexts(Vec<ErrorContext>),
@@ -40,10 +42,12 @@ impl Default for ErrorData {
 /// SMB2 ERROR Context, [MS-SMB2] 2.2.2.1: ErrorDataLength (4 bytes), ErrorId (4), data; each at a
 /// multiple of 8 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ErrorContext {
     /// ErrorId: [`Self::DEFAULT`] or [`Self::SHARE_REDIRECT`].
     pub error_id: u32,
     /// ErrorContextData.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub data: Bytes,
 }
 
@@ -188,6 +192,7 @@ impl Response {
 bitflags! {
     /// Flags of a symbolic link, [MS-SMB2] 2.2.2.2.1.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SymlinkFlags: u32 {
         /// SYMLINK_FLAG_RELATIVE: the target is relative to the directory of the link.
         const RELATIVE = 0x0000_0001;
@@ -203,6 +208,7 @@ bitflags! {
 /// (2), PrintNameOffset (2), PrintNameLength (2), Flags (4); PathBuffer, from which the offsets
 /// count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SymbolicLink {
     /// UnparsedPathLength: bytes of the requested path (in UTF-16LE) that follow the link.
     pub unparsed_path_length: u16,
@@ -279,11 +285,12 @@ impl SymbolicLink {
 /// MOVE_DST_IPADDR, [MS-SMB2] 2.2.2.2.2.1: Type (4 bytes), Reserved (4), address (16; an IPv4
 /// address in the first four). Addresses are in network order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum MoveAddress {
     /// MOVE_DST_IPADDR_V4
-    V4([u8; 4]),
+    V4(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] [u8; 4]),
     /// MOVE_DST_IPADDR_V6
-    V6([u8; 16]),
+    V6(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] [u8; 16]),
 }
 
 /// Share Redirect Error Context Response, [MS-SMB2] 2.2.2.2.2.
@@ -292,6 +299,7 @@ pub enum MoveAddress {
 /// start of this structure), ResourceNameLength (4), Reserved (2), TargetType (2, 0), IPAddrCount
 /// (4), IPAddrMoveList (24 each), ResourceName.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ShareRedirect {
     /// IPAddrMoveList: where the share is now.
     pub addresses: Vec<MoveAddress>,

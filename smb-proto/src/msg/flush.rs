@@ -13,6 +13,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Body: StructureSize 24 (2 bytes), Reserved1 (2), Reserved2 (4), FileId (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Reserved1: zero, except that macOS sends 0xFFFF where it wants the data on stable storage
     /// (its F_FULLFSYNC) rather than only handed to the file system.

@@ -13,6 +13,7 @@ use crate::wire::{Fields, Writer, len32, slice_of};
 bitflags! {
     /// Flags of an IOCTL request.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct IoctlFlags: u32 {
         /// SMB2_0_IOCTL_IS_FSCTL: an FSCTL; without it an IOCTL, which servers refuse.
         const IS_FSCTL = 0x0000_0001;
@@ -28,12 +29,14 @@ bitflags! {
 /// Flags (4), Reserved2 (4), buffer. A request has no output, so that its offset and count are not
 /// looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// CtlCode.
     pub ctl_code: FsctlCode,
     /// The open, or [`FileId::RELATED`] (all ones) for the codes that need none.
     pub file_id: FileId,
     /// The input buffer.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub input: Bytes,
     /// MaxInputResponse: most input bytes that the response may carry.
     pub max_input_response: u32,
@@ -107,14 +110,17 @@ impl Request {
 /// Body: StructureSize 49 (2 bytes), Reserved (2), CtlCode (4), FileId (16), InputOffset (4),
 /// InputCount (4), OutputOffset (4), OutputCount (4), Flags (4), Reserved2 (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// CtlCode of the request.
     pub ctl_code: FsctlCode,
     /// FileId of the request.
     pub file_id: FileId,
     /// The input buffer; servers send none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub input: Bytes,
     /// The output buffer.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub output: Bytes,
 }
 

@@ -17,6 +17,7 @@ pub const LOCKS_MAX: usize = 4096;
 bitflags! {
     /// Flags of one lock element.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct LockFlags: u32 {
         /// SMB2_LOCKFLAG_SHARED_LOCK.
         const SHARED_LOCK = 0x0000_0001;
@@ -33,6 +34,7 @@ bitflags! {
 
 /// SMB2_LOCK_ELEMENT, [MS-SMB2] 2.2.26.1: Offset (8 bytes), Length (8), Flags (4), Reserved (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct LockElement {
     /// Offset of the range in the file.
     pub offset: u64,
@@ -47,6 +49,7 @@ pub struct LockElement {
 /// Body: StructureSize 48 (2 bytes), LockCount (2), LockSequenceNumber (4 bits) and
 /// LockSequenceIndex (28 bits), FileId (16), elements (24 each).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// LockSequenceNumber: 4 bits, the low ones of the field.
     pub lock_sequence_number: u8,

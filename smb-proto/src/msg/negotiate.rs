@@ -12,6 +12,7 @@ use crate::{Dialect, ParseError};
 bitflags! {
     /// SecurityMode, [MS-SMB2] 2.2.3, 2.2.4 and 2.2.5.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SecurityMode: u16 {
         /// SMB2_NEGOTIATE_SIGNING_ENABLED: implied in all dialects; servers ignore it.
         const SIGNING_ENABLED = 0x0001;
@@ -25,6 +26,7 @@ bitflags! {
 bitflags! {
     /// Capabilities of client and server, [MS-SMB2] 2.2.3 and 2.2.4.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct GlobalCapabilities: u32 {
         /// SMB2_GLOBAL_CAP_DFS
         const DFS = 0x0000_0001;
@@ -54,6 +56,7 @@ bitflags! {
 /// NegotiateContextCount (2) and Reserved2 (2), or ClientStartTime (8); Dialects (2 each); padding
 /// to 8; contexts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Dialects as offered: unknown numbers, repetitions and an empty list included.
     pub dialects: Vec<u16>,
@@ -154,6 +157,7 @@ impl Request {
 /// SecurityBufferOffset (2), SecurityBufferLength (2), NegotiateContextOffset (4); security buffer;
 /// padding to 8; contexts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// SecurityMode.
     pub security_mode: SecurityMode,
@@ -175,6 +179,7 @@ pub struct Response {
     /// ServerStartTime; zero in current servers.
     pub server_start_time: FileTime,
     /// The security buffer: a SPNEGO token, or empty.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub security_buffer: Bytes,
     /// Negotiate contexts in order. Present only in dialect 3.1.1.
     pub contexts: Vec<NegotiateContext>,

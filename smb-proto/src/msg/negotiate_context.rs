@@ -39,6 +39,7 @@ pub mod context_type {
 bitflags! {
     /// Flags of the compression context, [MS-SMB2] 2.2.3.1.3.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct CompressionFlags: u32 {
         /// SMB2_COMPRESSION_CAPABILITIES_FLAG_CHAINED: chained compression is understood.
         const CHAINED = 0x0000_0001;
@@ -50,6 +51,7 @@ bitflags! {
 bitflags! {
     /// Flags of the transport context, [MS-SMB2] 2.2.3.1.5.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct TransportFlags: u32 {
         /// SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY: the transport's security may stand in for SMB2
         /// encryption.
@@ -61,15 +63,18 @@ bitflags! {
 
 /// SMB2_PREAUTH_INTEGRITY_CAPABILITIES, [MS-SMB2] 2.2.3.1.1.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PreauthIntegrity {
     /// HashAlgorithms by preference, at least one; see [`Self::known`].
     pub hash_algorithms: Vec<u16>,
     /// Salt: random bytes, so that no two chains are alike.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub salt: Bytes,
 }
 
 /// SMB2_ENCRYPTION_CAPABILITIES, [MS-SMB2] 2.2.3.1.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Encryption {
     /// Ciphers by preference; a response holds the one chosen, or 0 where none is common
     /// ([MS-SMB2] 2.2.4.1.2). Clients that do not want to encrypt send the context with an empty
@@ -79,6 +84,7 @@ pub struct Encryption {
 
 /// SMB2_COMPRESSION_CAPABILITIES, [MS-SMB2] 2.2.3.1.3.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Compression {
     /// Flags.
     pub flags: CompressionFlags,
@@ -88,6 +94,7 @@ pub struct Compression {
 
 /// SMB2_SIGNING_CAPABILITIES, [MS-SMB2] 2.2.3.1.7.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Signing {
     /// SigningAlgorithms by preference, at least one; a response holds the one chosen.
     pub algorithms: Vec<u16>,
@@ -95,6 +102,7 @@ pub struct Signing {
 
 /// SMB2_RDMA_TRANSFORM_CAPABILITIES, [MS-SMB2] 2.2.3.1.6.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RdmaTransforms {
     /// RDMATransformIds, at least one.
     pub transforms: Vec<u16>,
@@ -104,21 +112,26 @@ pub struct RdmaTransforms {
 /// for. Kept as received, since a server that does not use the name does not refuse an ill-formed
 /// one either.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NetName {
     /// UTF-16LE without terminator.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub raw: Bytes,
 }
 
 /// SMB2_POSIX_EXTENSIONS_AVAILABLE of the SMB3 POSIX extensions: the extensions that are offered,
 /// each named by 16 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Posix {
     /// Extension ids, 16 bytes each.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub ids: Bytes,
 }
 
 /// One negotiate context.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum NegotiateContext {
     /// [MS-SMB2] 2.2.3.1.1
     PreauthIntegrity(PreauthIntegrity),
@@ -141,6 +154,7 @@ pub enum NegotiateContext {
         /// ContextType.
         context_type: u16,
         /// Data.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         data: Bytes,
     },
 }

@@ -16,6 +16,7 @@ use crate::wire::{Fields, Writer};
 ///
 /// Body: StructureSize 24 (2 bytes), OplockLevel (1), Reserved (1), Reserved2 (4), FileId (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OplockBreak {
     /// OplockLevel: what the server leaves, or the client wants to keep, or the server confirms.
     pub oplock_level: OplockLevel,
@@ -26,6 +27,7 @@ pub struct OplockBreak {
 bitflags! {
     /// Flags of a lease break notification.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct LeaseBreakFlags: u32 {
         /// SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED.
         const ACK_REQUIRED = 0x0000_0001;
@@ -39,6 +41,7 @@ bitflags! {
 /// Body: StructureSize 44 (2 bytes), NewEpoch (2), Flags (4), LeaseKey (16), CurrentLeaseState (4),
 /// NewLeaseState (4), BreakReason, AccessMaskHint, ShareMaskHint (4 each, reserved).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct LeaseBreakNotification {
     /// NewEpoch of the lease (3.x dialects with a version 2 lease, else 0).
     pub new_epoch: u16,
@@ -57,6 +60,7 @@ pub struct LeaseBreakNotification {
 /// Body: StructureSize 36 (2 bytes), Reserved (2), Flags (4, reserved), LeaseKey (16), LeaseState
 /// (4), LeaseDuration (8, reserved).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct LeaseBreakAck {
     /// LeaseKey.
     pub lease_key: LeaseKey,
@@ -66,6 +70,7 @@ pub struct LeaseBreakAck {
 
 /// The body of an OPLOCK_BREAK message in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Message {
     /// StructureSize 24: notification, acknowledgement or response of an oplock.
     Oplock(OplockBreak),

@@ -2,6 +2,7 @@
 
 /// OplockLevel or RequestedOplockLevel. One byte on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OplockLevel(pub u8);
 
 impl OplockLevel {

@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer, decode_utf16, len16, sub_slice, utf16_len};
 bitflags! {
     /// Flags of a QUERY_DIRECTORY request.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct QueryDirectoryFlags: u8 {
         /// SMB2_RESTART_SCANS: from the beginning, with the same pattern.
         const RESTART_SCANS = 0x01;
@@ -31,6 +32,7 @@ bitflags! {
 /// Body: StructureSize 33 (2 bytes), FileInformationClass (1), Flags (1), FileIndex (4), FileId
 /// (16), FileNameOffset (2), FileNameLength (2), OutputBufferLength (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// FileInformationClass as received ([MS-FSCC] 2.4).
     pub file_information_class: u8,
@@ -99,8 +101,10 @@ impl Request {
 ///
 /// Body: StructureSize 9 (2 bytes), OutputBufferOffset (2), OutputBufferLength (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// The entries, laid out as the class of the request says ([MS-FSCC] 2.4).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub output: Bytes,
 }
 

@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer, len16, len32, slice_of};
 bitflags! {
     /// Flags of a QUERY_INFO request; they count for extended attributes only.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct QueryInfoFlags: u32 {
         /// SL_RESTART_SCAN.
         const RESTART_SCAN = 0x0000_0001;
@@ -30,6 +31,7 @@ bitflags! {
 /// InputBufferOffset (2), Reserved (2), InputBufferLength (4), AdditionalInformation (4), Flags
 /// (4), FileId (16), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// InfoType as received; see [`InfoType::from_code`](crate::info::InfoType::from_code).
     pub info_type: u8,
@@ -45,6 +47,7 @@ pub struct Request {
     /// The open to ask about.
     pub file_id: FileId,
     /// The input buffer: a list of EA names, a quota query, or a name to normalize; else empty.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub input: Bytes,
 }
 
@@ -102,8 +105,10 @@ impl Request {
 ///
 /// Body: StructureSize 9 (2 bytes), OutputBufferOffset (2), OutputBufferLength (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// The information, laid out as type and class of the request say.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub output: Bytes,
 }
 

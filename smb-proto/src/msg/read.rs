@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer, len16, len32, slice_of};
 bitflags! {
     /// Flags of a READ request (3.0.2 and later).
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ReadFlags: u8 {
         /// SMB2_READFLAG_READ_UNBUFFERED: read from storage, past any cache.
         const READ_UNBUFFERED = 0x01;
@@ -28,6 +29,7 @@ bitflags! {
 /// MinimumCount (4), Channel (4), RemainingBytes (4), ReadChannelInfoOffset (2),
 /// ReadChannelInfoLength (2), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Padding: where in the response the client would like the data, counted from the SMB2
     /// header. Not binding.
@@ -47,6 +49,7 @@ pub struct Request {
     /// RemainingBytes that the client means to read after this request.
     pub remaining_bytes: u32,
     /// The channel information; empty unless [`Self::channel`] says otherwise.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub channel_info: Bytes,
 }
 
@@ -110,6 +113,7 @@ impl Request {
 bitflags! {
     /// Flags of a READ response (3.1.1; Reserved2 before).
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ResponseFlags: u32 {
         /// SMB2_READFLAG_RESPONSE_RDMA_TRANSFORM: the data begins with an RDMA transform.
         const RDMA_TRANSFORM = 0x0000_0001;
@@ -123,8 +127,10 @@ bitflags! {
 /// Body: StructureSize 17 (2 bytes), DataOffset (1), Reserved (1), DataLength (4), DataRemaining
 /// (4), Flags (4), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// The data; empty when it was sent over another channel.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub data: Bytes,
     /// DataRemaining: bytes sent over the channel of the request, else 0.
     pub data_remaining: u32,

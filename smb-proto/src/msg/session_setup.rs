@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer, len16, slice_of};
 bitflags! {
     /// Flags of the request, [MS-SMB2] 2.2.5.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SetupFlags: u8 {
         /// SMB2_SESSION_FLAG_BINDING: bind an existing session to this connection (3.x).
         const BINDING = 0x01;
@@ -23,6 +24,7 @@ bitflags! {
 bitflags! {
     /// SessionFlags of the response, [MS-SMB2] 2.2.6.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SessionFlags: u16 {
         /// SMB2_SESSION_FLAG_IS_GUEST
         const IS_GUEST = 0x0001;
@@ -41,6 +43,7 @@ bitflags! {
 /// Capabilities (4), Channel (4), SecurityBufferOffset (2), SecurityBufferLength (2),
 /// PreviousSessionId (8); security buffer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Flags; reserved outside the 3.x dialects.
     pub flags: SetupFlags,
@@ -51,6 +54,7 @@ pub struct Request {
     /// PreviousSessionId: the session that the client lost and wants removed; 0 for none.
     pub previous_session_id: SessionId,
     /// The security buffer: a SPNEGO token or a bare mechanism token.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub security_buffer: Bytes,
 }
 
@@ -105,10 +109,12 @@ impl Request {
 /// Layout from the end of the header: StructureSize (2 bytes, 9), SessionFlags (2),
 /// SecurityBufferOffset (2), SecurityBufferLength (2); security buffer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// SessionFlags.
     pub session_flags: SessionFlags,
     /// The security buffer: the token that answers the client's, or empty.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub security_buffer: Bytes,
 }
 

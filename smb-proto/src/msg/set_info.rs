@@ -13,6 +13,7 @@ use crate::wire::{Fields, Writer, len16, len32, slice_of};
 /// Body: StructureSize 33 (2 bytes), InfoType (1), FileInfoClass (1), BufferLength (4),
 /// BufferOffset (2), Reserved (2), AdditionalInformation (4), FileId (16), buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// InfoType as received; see [`InfoType::from_code`](crate::info::InfoType::from_code).
     pub info_type: u8,
@@ -23,6 +24,7 @@ pub struct Request {
     /// The open to change.
     pub file_id: FileId,
     /// The information, laid out as type and class say.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub buffer: Bytes,
 }
 
@@ -69,6 +71,7 @@ impl Request {
 
 /// SMB2 SET_INFO Response, [MS-SMB2] 2.2.40. Body: StructureSize 2 (2 bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response;
 
 const RESPONSE: &str = "SMB2 SET_INFO response";

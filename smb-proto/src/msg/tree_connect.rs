@@ -14,6 +14,7 @@ pub const MAX_CONTEXTS: u16 = 16;
 bitflags! {
     /// Flags of the request, [MS-SMB2] 2.2.9. Reserved outside dialect 3.1.1.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct TreeConnectFlags: u16 {
         /// SMB2_TREE_CONNECT_FLAG_CLUSTER_RECONNECT
         const CLUSTER_RECONNECT = 0x0001;
@@ -29,6 +30,7 @@ bitflags! {
 bitflags! {
     /// ShareFlags of the response, [MS-SMB2] 2.2.10.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ShareFlags: u32 {
         /// SMB2_SHAREFLAG_DFS
         const DFS = 0x0000_0001;
@@ -72,6 +74,7 @@ bitflags! {
 bitflags! {
     /// Capabilities of the response, [MS-SMB2] 2.2.10.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ShareCapabilities: u32 {
         /// SMB2_SHARE_CAP_DFS
         const DFS = 0x0000_0008;
@@ -92,6 +95,7 @@ bitflags! {
 
 /// ShareType of the response, [MS-SMB2] 2.2.10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ShareType(pub u8);
 
 impl ShareType {
@@ -105,10 +109,12 @@ impl ShareType {
 
 /// SMB2_TREE_CONNECT_CONTEXT, [MS-SMB2] 2.2.9.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TreeConnectContext {
     /// ContextType, for instance [`Self::REMOTED_IDENTITY`].
     pub context_type: u16,
     /// Data.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub data: Bytes,
 }
 
@@ -124,6 +130,7 @@ impl TreeConnectContext {
 /// path: TreeConnectContextOffset (4), TreeConnectContextCount (2), Reserved (10); and after it
 /// the contexts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Flags as received; without meaning before dialect 3.1.1.
     pub flags: TreeConnectFlags,
@@ -225,6 +232,7 @@ impl Request {
 /// Layout from the end of the header: StructureSize (2 bytes, 16), ShareType (1), Reserved (1),
 /// ShareFlags (4), Capabilities (4), MaximalAccess (4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// ShareType.
     pub share_type: ShareType,

@@ -12,6 +12,7 @@ use crate::wire::{Fields, Writer, len16, len32, slice_of};
 bitflags! {
     /// Flags of a WRITE request.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct WriteFlags: u32 {
         /// SMB2_WRITEFLAG_WRITE_THROUGH: on storage before the response (2.1 and later).
         const WRITE_THROUGH = 0x0000_0001;
@@ -28,6 +29,7 @@ bitflags! {
 /// (4), RemainingBytes (4), WriteChannelInfoOffset (2), WriteChannelInfoLength (2), Flags (4),
 /// buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// Offset in the file.
     pub offset: u64,
@@ -39,10 +41,12 @@ pub struct Request {
     /// client means to write after this request.
     pub remaining_bytes: u32,
     /// The channel information; empty unless [`Self::channel`] says otherwise.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub channel_info: Bytes,
     /// Flags.
     pub flags: WriteFlags,
     /// The data.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub data: Bytes,
 }
 
@@ -125,6 +129,7 @@ impl Request {
 /// Body: StructureSize 17 (2 bytes), Reserved (2), Count (4), Remaining (4),
 /// WriteChannelInfoOffset (2), WriteChannelInfoLength (2); the last three are reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// Count: bytes written.
     pub count: u32,

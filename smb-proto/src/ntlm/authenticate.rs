@@ -26,6 +26,7 @@ const NTLM_V1_LEN: usize = 24;
 /// EncryptedRandomSessionKey), NegotiateFlags (4), Version (8), MIC (16), payload. Old clients
 /// leave out MIC, older ones Version too; where the payload begins tells.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AuthenticateMessage {
     /// NegotiateFlags: what both sides agreed on. [`Self::encode`] sets VERSION as it follows from
     /// [`Self::version`].
@@ -34,11 +35,14 @@ pub struct AuthenticateMessage {
     pub version: Option<Version>,
     /// The 16 bytes of MIC, if there is room for them before the payload. Whether they mean
     /// something is told by [`Self::promises_mic`].
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub mic: Option<[u8; 16]>,
     /// LmChallengeResponse: LMv2 (24 bytes), zero bytes, or empty.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub lm_response: Bytes,
     /// NtChallengeResponse: NTProofStr and NTLMv2_CLIENT_CHALLENGE, 24 bytes of NTLMv1, or empty
     /// (anonymous).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub nt_response: Bytes,
     /// DomainName as the client's user gave it.
     pub domain: String,
@@ -47,6 +51,7 @@ pub struct AuthenticateMessage {
     /// Workstation.
     pub workstation: String,
     /// EncryptedRandomSessionKey: 16 bytes if a key exchange was agreed, else empty.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub encrypted_session_key: Bytes,
 }
 

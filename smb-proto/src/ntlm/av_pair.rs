@@ -11,6 +11,7 @@ const MAX_PAIRS: usize = 32;
 
 /// AvId of an AV_PAIR, [MS-NLMP] 2.2.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AvId(pub u16);
 
 impl AvId {
@@ -41,6 +42,7 @@ impl AvId {
 bitflags! {
     /// Value of MsvAvFlags, [MS-NLMP] 2.2.2.1.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct AvFlags: u32 {
         /// The account authentication is constrained.
         const CONSTRAINED = 1;
@@ -55,15 +57,18 @@ bitflags! {
 
 /// AV_PAIR, [MS-NLMP] 2.2.2.1: AvId (2 bytes), AvLen (2 bytes), Value.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AvPair {
     /// What the value is.
     pub id: AvId,
     /// The value as on the wire.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub value: Bytes,
 }
 
 /// A list of AV_PAIR structures without the MsvAvEOL at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AvPairs(pub Vec<AvPair>);
 
 impl AvPairs {

@@ -14,6 +14,7 @@ const WHAT: &str = "CHALLENGE_MESSAGE";
 /// Layout: Signature (8), MessageType (4), TargetNameFields (8), NegotiateFlags (4),
 /// ServerChallenge (8), Reserved (8), TargetInfoFields (8), Version (8), payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ChallengeMessage {
     /// NegotiateFlags: what the server takes of the client's offer. [`Self::encode`] sets
     /// TARGET_INFO and VERSION as they follow from the other fields.
@@ -21,6 +22,7 @@ pub struct ChallengeMessage {
     /// TargetName: the server's domain or own name.
     pub target_name: String,
     /// ServerChallenge.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub server_challenge: [u8; 8],
     /// TargetInfo.
     pub target_info: Option<AvPairs>,

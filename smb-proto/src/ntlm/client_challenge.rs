@@ -12,10 +12,12 @@ const WHAT: &str = "NTLMv2_CLIENT_CHALLENGE";
 /// Layout: RespType 1, HiRespType 1, 6 reserved bytes, TimeStamp (8), ChallengeFromClient (8), 4
 /// reserved bytes, AvPairs, and, as in [MS-NLMP] 3.3.2, 4 zero bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ClientChallenge {
     /// TimeStamp: MsvAvTimestamp of the challenge, or the client's own clock.
     pub timestamp: FileTime,
     /// ChallengeFromClient.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub challenge: [u8; 8],
     /// AvPairs: those of the challenge's TargetInfo and the client's own.
     pub av_pairs: AvPairs,

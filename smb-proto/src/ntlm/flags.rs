@@ -4,6 +4,7 @@ bitflags! {
     /// NegotiateFlags, [MS-NLMP] 2.2.2.5. The constants lack the prefix NTLMSSP_ and, where it
     /// follows, NEGOTIATE_.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct NegotiateFlags: u32 {
         /// NTLMSSP_NEGOTIATE_UNICODE: strings are UTF-16LE.
         const UNICODE = 0x0000_0001;

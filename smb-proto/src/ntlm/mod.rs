@@ -28,6 +28,7 @@ pub const SIGNATURE: [u8; 8] = *b"NTLMSSP\0";
 
 /// MessageType, [MS-NLMP] 2.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[repr(u32)]
 pub enum MessageType {
     /// NtLmNegotiate: NEGOTIATE_MESSAGE, from the client.
@@ -61,6 +62,7 @@ impl MessageType {
 
 /// VERSION, [MS-NLMP] 2.2.2.10. 8 bytes; for debugging only, nothing may depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Version {
     /// ProductMajorVersion.
     pub major: u8,

@@ -13,12 +13,15 @@ const WHAT: &str = "NEGOTIATE_MESSAGE";
 /// Layout: Signature (8), MessageType (4), NegotiateFlags (4), DomainNameFields (8),
 /// WorkstationFields (8), Version (8), payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NegotiateMessage {
     /// NegotiateFlags. [`Self::encode`] sets those that follow from the other fields.
     pub flags: NegotiateFlags,
     /// DomainName in the client's OEM character set, which is not known here.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub domain: Bytes,
     /// Workstation in the client's OEM character set.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub workstation: Bytes,
     /// Version, where its flag is set.
     pub version: Option<Version>,

@@ -66,6 +66,7 @@ ndr_struct! {
         name: UnicodeString,
         dns_domain_name: UnicodeString,
         dns_forest_name: UnicodeString,
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         domain_guid: [u8; 16],
         sid: Option<Sid>,
     }

@@ -371,6 +371,7 @@ impl<T: Ndr> Ndr for Vec<T> {
 /// A conformant varying array whose declared size is the constant `MAX`, as in
 /// `[size_is(1000), length_is(Count)]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Varying<T, const MAX: usize>(pub Vec<T>);
 
 impl<T: Ndr, const MAX: usize> Ndr for Varying<T, MAX> {
@@ -390,6 +391,7 @@ impl<T: Ndr, const MAX: usize> Ndr for Varying<T, MAX> {
 
 /// `[string] wchar_t *`: text with a terminating NUL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct WideStr(pub String);
 
 impl From<&str> for WideStr {
@@ -412,6 +414,7 @@ impl Ndr for WideStr {
 /// `None` is a NULL buffer. Text is written with equal lengths; text of more than 32,767 units
 /// cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct UnicodeString(pub Option<String>);
 
 impl UnicodeString {
@@ -471,7 +474,10 @@ impl Ndr for Sid {
 /// A context handle, 20 bytes (C706 14.2.15): attributes and a UUID that the server chose. All
 /// zero is the closed handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ContextHandle(pub [u8; 20]);
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct ContextHandle(
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] pub [u8; 20],
+);
 
 impl ContextHandle {
     /// What a server answers when it has closed the handle, or could not open it.
@@ -489,6 +495,7 @@ impl Ndr for ContextHandle {
 
 /// OLD_LARGE_INTEGER, [MS-SAMR] 2.2.2.2: 64 bits aligned like 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OldLargeInteger(pub i64);
 
 impl Ndr for OldLargeInteger {

@@ -28,6 +28,7 @@ pub const MIN_FRAGMENT: u16 = 1432;
 bitflags! {
     /// pfc_flags, C706 12.6.3.1 and [MS-RPCE] 2.2.2.3.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct PfcFlags: u8 {
         /// First fragment of a call.
         const FIRST_FRAG = 0x01;
@@ -54,6 +55,7 @@ impl PfcFlags {
 
 /// request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Request {
     /// A hint at the bytes of stub data from here to the end of the call.
     pub alloc_hint: u32,
@@ -64,22 +66,26 @@ pub struct Request {
     /// The object, if the flag says that there is one.
     pub object: Option<Guid>,
     /// This fragment's part of the parameters.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub stub: Bytes,
 }
 
 /// response.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Response {
     /// A hint at the bytes of stub data from here to the end of the call.
     pub alloc_hint: u32,
     /// The presentation context.
     pub context_id: u16,
     /// This fragment's part of the parameters.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub stub: Bytes,
 }
 
 /// fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Fault {
     /// The presentation context.
     pub context_id: u16,
@@ -106,6 +112,7 @@ impl Fault {
 
 /// sec_trailer and the token after it, [MS-RPCE] 2.2.2.11.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AuthTrailer {
     /// Security provider: 9 SPNEGO, 10 NTLM, 16 Kerberos, 68 Netlogon.
     pub auth_type: u8,
@@ -114,11 +121,13 @@ pub struct AuthTrailer {
     /// Which of several security contexts.
     pub context_id: u32,
     /// The token.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub value: Bytes,
 }
 
 /// What one PDU is, by its PTYPE.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Body {
     /// request (0).
     Request(Request),
@@ -152,6 +161,7 @@ pub enum Body {
 /// flags (1), data representation (4), length of the fragment (2), length of the authentication
 /// value (2), call id (4). Only the little-endian, ASCII, IEEE representation is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Pdu {
     /// pfc_flags. OBJECT_UUID follows from the body when a request is encoded.
     pub flags: PfcFlags,

@@ -42,6 +42,7 @@ ndr_struct! {
     /// SAMPR_SR_SECURITY_DESCRIPTOR, [MS-SAMR] 2.2.7.
     pub struct SrSecurityDescriptor {
         length: u32,
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         security_descriptor: Option<Vec<u8>>,
     }
 

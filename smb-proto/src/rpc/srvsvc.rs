@@ -82,6 +82,7 @@ ndr_struct! {
         /// Bytes of `security_descriptor`.
         reserved: u32,
         /// Self-relative.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         security_descriptor: Option<Vec<u8>>,
     }
 
@@ -531,6 +532,7 @@ ndr_call! {
     /// The reply to [`PathCanonicalize`].
     pub struct PathCanonicalizeReply {
         /// UTF-16LE with a terminating NUL; exactly `outbuf_len` bytes.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         outbuf: Vec<u8>,
         path_type: u32,
         status: u32,

@@ -12,12 +12,14 @@ use crate::wire::{Fields, Writer, len16, slice_of};
 /// Layout: ReparseTag (4), ReparseDataLength (2), Reserved (2), ReparseGuid (16, in the second form
 /// only), DataBuffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ReparseDataBuffer {
     /// What the data is.
     pub tag: ReparseTag,
     /// The owner of a tag that is not Microsoft's.
     pub guid: Option<Guid>,
     /// The data, less than 64 KiB.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub data: Bytes,
 }
 

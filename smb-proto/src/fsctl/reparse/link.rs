@@ -8,6 +8,7 @@ use crate::wire::{Fields, Writer, decode_utf16, len16, sub_slice, utf16_len};
 bitflags! {
     /// Flags of a symbolic link. Unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SymlinkFlags: u32 {
         /// SYMLINK_FLAG_RELATIVE: the target counts from the directory that the link is in.
         const RELATIVE = 0x0000_0001;
@@ -43,6 +44,7 @@ impl Names {
 /// Layout: SubstituteNameOffset (2), SubstituteNameLength (2), PrintNameOffset (2), PrintNameLength
 /// (2), Flags (4), PathBuffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SymbolicLink {
     /// The target, with `\` between its parts.
     pub substitute_name: String,
@@ -85,6 +87,7 @@ impl SymbolicLink {
 ///
 /// Layout: as [`SymbolicLink`] without Flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct MountPoint {
     /// The target, an absolute path beginning with `\??\`.
     pub substitute_name: String,

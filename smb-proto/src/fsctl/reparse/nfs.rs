@@ -13,6 +13,7 @@ const SOCK: u64 = 0x0000_0000_4b43_4f53;
 ///
 /// Layout: Type (8), DataBuffer: the target in UTF-16LE, or major and minor (4 each), or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum NfsSpecialFile {
     /// NFS_SPECFILE_LNK with its target, `/` between its parts.
     Symlink(String),

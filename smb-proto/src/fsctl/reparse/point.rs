@@ -11,6 +11,7 @@ const LX_SYMLINK_VERSION: u32 = 2;
 
 /// The meaning of a [`ReparseDataBuffer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ReparsePoint {
     /// IO_REPARSE_TAG_SYMLINK.
     SymbolicLink(SymbolicLink),
@@ -20,7 +21,7 @@ pub enum ReparsePoint {
     Nfs(NfsSpecialFile),
     /// IO_REPARSE_TAG_LX_SYMLINK, with the target in UTF-8, `/` between its parts. Layout: Version
     /// (4, value 2), Target.
-    LxSymlink(Bytes),
+    LxSymlink(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))] Bytes),
     /// IO_REPARSE_TAG_AF_UNIX, without data.
     AfUnix,
     /// IO_REPARSE_TAG_LX_FIFO, without data.

@@ -8,6 +8,7 @@ use crate::info::FileInfoClass;
 /// 81; 63 is described by the Windows header `ntifs.h` only and 100 belongs to the SMB3 POSIX
 /// extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum DirClass {
     /// FileDirectoryInformation, [MS-FSCC] 2.4.10.
     Directory,

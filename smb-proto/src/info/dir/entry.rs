@@ -6,6 +6,7 @@ use crate::info::FileAttributes;
 /// A file in a directory listing: everything that any class can say about it. A class writes the
 /// fields that it has; parsing leaves the others at their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DirEntry {
     /// FileIndex: where the entry stands in the directory; zero where that has no meaning (as on
     /// NTFS).
@@ -35,6 +36,7 @@ pub struct DirEntry {
     /// FileId, 64 bits; also the Inode of the POSIX class.
     pub file_id: u64,
     /// FileId, 128 bits.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub file_id_128: u128,
     /// FileName: one path component.
     pub name: String,
@@ -44,6 +46,7 @@ pub struct DirEntry {
 
 /// POSIX attributes of a file, [POSIX-FSCC] 2.3.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PosixAttributes {
     /// DeviceId: device number of the volume (or, for a device file, of the device; servers
     /// differ).

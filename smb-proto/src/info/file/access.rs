@@ -32,6 +32,7 @@ fixed! {
 bitflags! {
     /// Mode of an open, [MS-FSCC] 2.4.30: some of its CreateOptions, under the same numbers.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct FileMode: u32 {
         /// FILE_WRITE_THROUGH.
         const WRITE_THROUGH = 0x0000_0002;

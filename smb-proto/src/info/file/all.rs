@@ -10,6 +10,7 @@ use crate::wire::{Fields, Writer};
 
 /// FileAllInformation, [MS-FSCC] 2.4.2. Query. 96 bytes, then the name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileAllInformation {
     /// BasicInformation.
     pub basic: FileBasicInformation,

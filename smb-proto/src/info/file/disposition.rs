@@ -15,6 +15,7 @@ fixed! {
 bitflags! {
     /// Flags of [`FileDispositionInformationEx`]. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct DispositionFlags: u32 {
         /// Delete; without it the file stays.
         const DELETE = 0x0000_0001;

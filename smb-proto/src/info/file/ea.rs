@@ -14,6 +14,7 @@ const MAX_ENTRIES: usize = 16_384;
 bitflags! {
     /// Flags of an extended attribute, [MS-FSCC] 2.4.15. One byte.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct EaFlags: u8 {
         /// FILE_NEED_EA: who does not know what the attribute means must not open the file.
         const NEED_EA = 0x80;
@@ -28,13 +29,16 @@ bitflags! {
 /// On the wire: NextEntryOffset (4 bytes), Flags, EaNameLength (1 byte each), EaValueLength (2),
 /// EaName, a zero byte that the length does not count, EaValue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileFullEaInformation {
     /// Flags.
     pub flags: EaFlags,
     /// EaName: ASCII, compared without regard to case. At most 255 bytes; what exceeds them is not
     /// written.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub name: Bytes,
     /// EaValue: empty removes the attribute when set. At most 65535 bytes.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub value: Bytes,
 }
 
@@ -104,9 +108,11 @@ impl FileFullEaInformation {
 /// On the wire: NextEntryOffset (4 bytes), EaNameLength (1 byte), EaName, a zero byte that the
 /// length does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileGetEaInformation {
     /// EaName: ASCII, compared without regard to case. At most 255 bytes; what exceeds them is not
     /// written.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub name: Bytes,
 }
 

@@ -15,6 +15,7 @@ const HEAD: usize = 8;
 ///
 /// On the wire: BytesNeeded, EntriesReturned (4 bytes each), the entries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileHardLinkInformation {
     /// Bytes that all names need.
     pub bytes_needed: u32,
@@ -27,6 +28,7 @@ pub struct FileHardLinkInformation {
 /// On the wire: NextEntryOffset (4 bytes), ParentFileId (8), FileNameLength (4, counting UTF-16
 /// units rather than bytes), FileName.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileLinkEntryInformation {
     /// 64-bit file id of the directory.
     pub parent_file_id: u64,

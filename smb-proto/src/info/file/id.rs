@@ -17,6 +17,7 @@ fixed! {
         /// Serial number of the volume.
         volume_serial_number: u64,
         /// The 128-bit file id ([MS-FSCC] 2.1.10).
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
         file_id: u128,
     }
 }

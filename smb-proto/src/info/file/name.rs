@@ -8,6 +8,7 @@ macro_rules! name_structure {
     ($(#[$doc:meta])* $name:ident($what:literal) { $(#[$fdoc:meta])* $field:ident }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name {
             $(#[$fdoc])*
             pub $field: String,

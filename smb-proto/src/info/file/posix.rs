@@ -14,6 +14,7 @@ use crate::wire::{Fields, Writer};
 /// listing ([`DirClass::Posix`](crate::info::dir::DirClass::Posix)) a name follows; servers differ
 /// in whether one does here, and clients do not read it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FilePosixInformation {
     /// When the file was created.
     pub creation_time: FileTime,

@@ -6,6 +6,7 @@ use crate::wire::{Fields, Writer};
 /// FileRemoteProtocolInformation (55), FILE_REMOTE_PROTOCOL_INFORMATION of `ntifs.h`: what a
 /// redirector tells its own programs; servers answer it with STATUS_NOT_SUPPORTED. 116 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileRemoteProtocolInformation {
     /// StructureVersion: 1 to 4, with the version of Windows.
     pub structure_version: u16,
@@ -22,6 +23,7 @@ pub struct FileRemoteProtocolInformation {
     /// Flags.
     pub flags: u32,
     /// ProtocolSpecific: for SMB2 capabilities of the server and of the share.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub protocol_specific: [u8; 64],
 }
 

@@ -12,6 +12,7 @@ const LEAST: usize = 24;
 bitflags! {
     /// Flags of FileRenameInformationEx, FILE_RENAME_INFORMATION of `ntifs.h`. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct RenameFlags: u32 {
         /// An existing file of that name goes away.
         const REPLACE_IF_EXISTS = 0x0000_0001;
@@ -35,6 +36,7 @@ bitflags! {
 bitflags! {
     /// Flags of FileLinkInformationEx, FILE_LINK_INFORMATION of `ntifs.h`. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct LinkFlags: u32 {
         /// An existing file of that name goes away.
         const REPLACE_IF_EXISTS = 0x0000_0001;
@@ -93,6 +95,7 @@ macro_rules! new_name {
     ($(#[$doc:meta])* $name:ident($what:literal) { $(#[$fdoc:meta])* $head:ident: $ty:ty }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name {
             $(#[$fdoc])*
             pub $head: $ty,

@@ -37,6 +37,7 @@ fixed! {
 bitflags! {
     /// Which fields of [`FileStatLxInformation`] mean something. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct LxFlags: u32 {
         /// LxUid does.
         const HAS_UID = 0x01;
@@ -56,6 +57,7 @@ bitflags! {
 bitflags! {
     /// Flags of [`FileCaseSensitiveInformation`]. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct CaseSensitiveFlags: u32 {
         /// FILE_CS_FLAG_CASE_SENSITIVE_DIR: names in this directory differ by case.
         const CASE_SENSITIVE_DIR = 0x01;

@@ -17,6 +17,7 @@ const MAX_ENTRIES: usize = 1 << 20;
 /// On the wire: NextEntryOffset, StreamNameLength (4 bytes each), StreamSize,
 /// StreamAllocationSize (8 bytes each), StreamName.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileStreamInformation {
     /// Size in bytes.
     pub size: u64,

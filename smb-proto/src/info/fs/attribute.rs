@@ -9,6 +9,7 @@ use crate::wire::{Fields, Writer};
 bitflags! {
     /// FileSystemAttributes, [MS-FSCC] 2.5.1. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct FsAttributes: u32 {
         /// Names that differ only by case can be told apart.
         const CASE_SENSITIVE_SEARCH = 0x0000_0001;
@@ -75,6 +76,7 @@ flag_fields! { FsAttributes }
 /// On the wire: FileSystemAttributes, MaximumComponentNameLength, FileSystemNameLength (4 bytes
 /// each), FileSystemName.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileFsAttributeInformation {
     /// Abilities.
     pub attributes: FsAttributes,
@@ -112,6 +114,7 @@ impl FileFsAttributeInformation {
 
 /// DeviceType, [MS-FSCC] 2.5.10. 4 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DeviceType(pub u32);
 
 impl DeviceType {
@@ -136,6 +139,7 @@ impl Field for DeviceType {
 bitflags! {
     /// Characteristics of a device, [MS-FSCC] 2.5.10. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct DeviceCharacteristics: u32 {
         /// FILE_REMOVABLE_MEDIA.
         const REMOVABLE_MEDIA = 0x0000_0001;

@@ -10,6 +10,7 @@ use crate::wire::{Fields, Writer};
 bitflags! {
     /// FileSystemControlFlags, [MS-FSCC] 2.5.2. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct FsControlFlags: u32 {
         /// Use is counted.
         const QUOTA_TRACK = 0x0000_0001;
@@ -55,10 +56,12 @@ fixed! {
 
 /// FileFsObjectIdInformation, [MS-FSCC] 2.5.6. Query and set. 64 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileFsObjectIdInformation {
     /// Object id of the volume.
     pub object_id: Guid,
     /// 48 bytes of the file system's own.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::show"))]
     pub extended_info: [u8; 48],
 }
 
@@ -91,6 +94,7 @@ impl FileFsObjectIdInformation {
 /// On the wire: DriverInPath (1 byte), 3 reserved bytes, DriverNameLength (4 bytes, in bytes),
 /// DriverName.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileFsDriverPathInformation {
     /// The driver is between the volume and its device.
     pub driver_in_path: bool,

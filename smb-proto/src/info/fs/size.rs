@@ -37,6 +37,7 @@ fixed! {
 bitflags! {
     /// Flags of [`FileFsSectorSizeInformation`]. 4 bytes.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct SectorFlags: u32 {
         /// SSINFO_FLAGS_ALIGNED_DEVICE: the first physical sector begins where the first logical
         /// one does.

@@ -10,6 +10,7 @@ use crate::wire::{Fields, Writer, decode_utf16, len32, utf16_len};
 /// On the wire: VolumeCreationTime (8 bytes), VolumeSerialNumber, VolumeLabelLength (4 each),
 /// SupportsObjects, Reserved (1 each), VolumeLabel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileFsVolumeInformation {
     /// When the volume was made.
     pub creation_time: FileTime,
@@ -60,6 +61,7 @@ impl FileFsVolumeInformation {
 ///
 /// On the wire: VolumeLabelLength (4 bytes, in bytes), VolumeLabel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FileFsLabelInformation {
     /// The new label.
     pub label: String,

@@ -5,6 +5,7 @@ use bitflags::bitflags;
 bitflags! {
     /// ShareAccess of a CREATE request: what others may do while the file is open.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct ShareAccess: u32 {
         /// FILE_SHARE_READ.
         const READ = 0x0000_0001;
@@ -20,6 +21,7 @@ bitflags! {
 bitflags! {
     /// CreateOptions of a CREATE request.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
     pub struct CreateOptions: u32 {
         /// FILE_DIRECTORY_FILE: create or open a directory.
         const DIRECTORY_FILE = 0x0000_0001;
@@ -70,6 +72,7 @@ bitflags! {
 
 /// CreateDisposition: what to do when the file exists and when it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[repr(u32)]
 pub enum CreateDisposition {
     /// FILE_SUPERSEDE: replace it; else create it.
@@ -112,6 +115,7 @@ impl From<CreateDisposition> for u32 {
 
 /// CreateAction of a CREATE response: what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CreateAction(pub u32);
 
 impl CreateAction {
@@ -128,6 +132,7 @@ impl CreateAction {
 /// ImpersonationLevel of a CREATE request; a server refuses values above [`Self::DELEGATE`] with
 /// STATUS_BAD_IMPERSONATION_LEVEL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ImpersonationLevel(pub u32);
 
 impl ImpersonationLevel {

@@ -6,6 +6,7 @@ macro_rules! ndr_struct {
         $(#[$meta])*
         #[allow(missing_docs, reason = "the fields have the names of the specification")]
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name { $($(#[$fmeta])* pub $field: $ty,)* }
 
         impl $crate::rpc::ndr::Ndr for $name {
@@ -35,6 +36,7 @@ macro_rules! ndr_union {
     })*) => { $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub enum $name {
             $($(#[$vmeta])* #[doc = concat!("Value ", stringify!($value), ".")] $arm($ty),)*
             /// Any other value.
@@ -109,6 +111,7 @@ macro_rules! ndr_call {
         $(#[$meta])*
         #[allow(missing_docs, reason = "the fields have the names of the specification")]
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name { $($(#[$fmeta])* pub $field: $ty,)* }
 
         impl $name {

@@ -14,6 +14,7 @@ pub const MAX_TRANSFER_SYNTAXES: usize = 16;
 
 /// p_syntax_id_t: an interface or a transfer syntax with its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SyntaxId {
     /// Which.
     pub uuid: Guid,
@@ -104,6 +105,7 @@ impl SyntaxId {
 
 /// p_cont_elem_t: one presentation context that a client proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ContextElement {
     /// The number that requests will name it by.
     pub id: u16,
@@ -115,6 +117,7 @@ pub struct ContextElement {
 
 /// bind and alter_context.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Bind {
     /// The largest fragment the client will send, in bytes.
     pub max_xmit_frag: u16,
@@ -128,6 +131,7 @@ pub struct Bind {
 
 /// p_cont_def_result_t and [MS-RPCE] 2.2.2.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ContextResult {
     /// acceptance (0), with the transfer syntax chosen.
     Accepted(SyntaxId),
@@ -173,6 +177,7 @@ impl ContextResult {
 
 /// bind_ack and alter_context_resp.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BindAck {
     /// The largest fragment the server will send, in bytes.
     pub max_xmit_frag: u16,
@@ -188,6 +193,7 @@ pub struct BindAck {
 
 /// bind_nak, C706 12.6.4.5 and [MS-RPCE] 2.2.2.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BindNak {
     /// Why; one of the constants of this type.
     pub reason: u16,
