@@ -7,6 +7,7 @@
 //! that is no readable SMB2 message, a note for what concerns the whole capture.
 
 mod decode;
+pub mod fields;
 mod file;
 mod framing;
 mod keys;
@@ -20,6 +21,7 @@ mod secrets;
 mod smb1;
 mod tcp;
 
+pub use fields::{fields, gap_fields, other_fields};
 pub use line::{attributes, command, line, other_line, status, summary};
 pub use message::{
     Body, Capture, Compound, Content, Conversation, Direction, End, Gap, GapCause, Logon,

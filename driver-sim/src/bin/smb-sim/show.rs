@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use driver_sim::capture::{
     Conversation, Direction, End, Event, Gap, Message, Options, Other, Proof, Reader, Secrets,
-    Start, Transport, line, other_line,
+    Start, Transport, fields, gap_fields, line, other_fields, other_line,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 use smb_proto::Command;
 
 /// Lists the SMB messages of a capture.
@@ -103,7 +104,6 @@ pub(crate) fn progress(len: u64) -> ProgressBar {
 #[derive(Default)]
 struct Lines {
     text: Vec<u8>,
-    messages: u64,
 }
 
 /// Text kept before it is printed out of order of the conversations.
@@ -193,8 +193,10 @@ impl Args {
         {
             return Ok(());
         }
-        lines.messages += 1;
         let (time, arrow) = (since(conversation, message.time), arrow(message.direction));
+        if self.json {
+            return json(lines, conversation, fields(message));
+        }
         writeln!(
             lines.text,
             "{:>5} {time:>11} {arrow} #{:<4} {}",
@@ -202,6 +204,16 @@ impl Args {
             mid(message),
             line(message)
         )?;
+        if self.verbose {
+            let mut all = fields(message);
+            if let Value::Object(map) = &mut all {
+                // The line has these.
+                for name in ["number", "time", "direction", "command", "request"] {
+                    map.shift_remove(name);
+                }
+            }
+            outline(&mut lines.text, &all, 12)?;
+        }
         Ok(())
     }
 
@@ -211,6 +223,9 @@ impl Args {
         conversation: &Conversation,
         other: &Other,
     ) -> anyhow::Result<()> {
+        if self.json {
+            return json(lines, conversation, other_fields(other));
+        }
         let (time, arrow) = (since(conversation, other.time), arrow(other.direction));
         writeln!(
             lines.text,
@@ -222,7 +237,10 @@ impl Args {
         Ok(())
     }
 
-    fn gap(&self, lines: &mut Lines, _: &Conversation, gap: &Gap) -> anyhow::Result<()> {
+    fn gap(&self, lines: &mut Lines, of: &Conversation, gap: &Gap) -> anyhow::Result<()> {
+        if self.json {
+            return json(lines, of, gap_fields(gap));
+        }
         let arrow = arrow(gap.direction);
         writeln!(
             lines.text,
@@ -235,6 +253,68 @@ impl Args {
             gap.frame
         )?;
         Ok(())
+    }
+}
+
+/// One line of JSON, which begins with the number of the conversation.
+fn json(lines: &mut Lines, conversation: &Conversation, value: Value) -> anyhow::Result<()> {
+    let mut map = serde_json::Map::new();
+    map.insert("conversation".to_owned(), conversation.number.into());
+    if let Value::Object(rest) = value {
+        map.extend(rest);
+    }
+    serde_json::to_writer(&mut lines.text, &map)?;
+    lines.text.push(b'\n');
+    Ok(())
+}
+
+/// A value as indented lines.
+fn outline(out: &mut impl Write, value: &Value, indent: usize) -> std::io::Result<()> {
+    let pad = " ".repeat(indent);
+    let mut entry = |name: &str, value: &Value| match value {
+        Value::Object(map) if !map.is_empty() => {
+            writeln!(out, "{pad}{name}:")?;
+            outline(out, value, indent + 2)
+        }
+        Value::Array(list) if list.iter().any(|v| v.is_object() || v.is_array()) => {
+            writeln!(out, "{pad}{name}:")?;
+            outline(out, value, indent + 2)
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => writeln!(out, "{pad}{name}: {}", plain(value)),
+    };
+    match value {
+        Value::Object(map) => map.iter().try_for_each(|(name, value)| entry(name, value)),
+        Value::Array(list) => {
+            (list.iter().enumerate()).try_for_each(|(i, value)| entry(&format!("[{i}]"), value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
+/// A value without parts in a few words.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.chars().flat_map(printable).collect(),
+        Value::Array(list) => {
+            let words: Vec<String> = list.iter().map(plain).collect();
+            words.join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// A character as it can be shown on a terminal.
+fn printable(c: char) -> Vec<char> {
+    if c.is_control() {
+        c.escape_default().collect()
+    } else {
+        vec![c]
     }
 }
 
