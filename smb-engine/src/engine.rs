@@ -18,7 +18,7 @@
 //!
 //! Answers to [`Action::Vfs`] and [`Action::Lookup`] may come at once or later, in any order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::BytesMut;
 
@@ -85,8 +85,8 @@ pub struct Engine {
     links: BTreeMap<ConnId, Link>,
     actions: VecDeque<Action>,
     max_message: usize,
-    /// Questions without answer.
-    questions: usize,
+    /// Questions without answer, if somebody looks on.
+    questions: BTreeSet<Token>,
     observer: Option<Box<dyn Observer>>,
 }
 
@@ -100,9 +100,15 @@ impl Engine {
             server: Server::new(config, seed),
             links: BTreeMap::new(),
             actions: VecDeque::new(),
-            questions: 0,
+            questions: BTreeSet::new(),
             observer: None,
         }
+    }
+
+    /// Makes a deliberate mistake from now on.
+    #[cfg(feature = "mutations")]
+    pub fn mutate(&mut self, mutation: crate::mutation::Mutation) {
+        self.server.mutate(mutation);
     }
 
     /// From now on `observer` is told what goes in and out.
@@ -168,7 +174,7 @@ impl Engine {
 
     /// The answer to an [`Action::Vfs`] or [`Action::Lookup`].
     pub fn complete(&mut self, now: Now, token: Token, completion: Completion) {
-        self.questions = self.questions.saturating_sub(1);
+        self.questions.remove(&token);
         self.server.handle_completion(now, token, completion);
         self.collect(now);
     }
@@ -259,11 +265,15 @@ impl Engine {
                     continue;
                 }
                 Output::Vfs(request) => {
-                    self.questions = self.questions.saturating_add(1);
+                    if self.observer.is_some() {
+                        self.questions.insert(request.token);
+                    }
                     Action::Vfs(request)
                 }
                 Output::Lookup(token, query) => {
-                    self.questions = self.questions.saturating_add(1);
+                    if self.observer.is_some() {
+                        self.questions.insert(token);
+                    }
                     Action::Lookup(token, query)
                 }
                 Output::Close(conn, reason) => {
@@ -278,7 +288,7 @@ impl Engine {
             self.actions.push_back(action);
         }
         if let Some(observer) = &mut self.observer
-            && self.questions == 0
+            && self.questions.is_empty()
         {
             observer.settled(now);
         }

@@ -43,6 +43,20 @@
     )
 )]
 
+/// Whether a deliberate mistake is to be made; `false` without the feature.
+#[cfg(feature = "mutations")]
+macro_rules! mutated {
+    ($core:expr, $mutation:ident) => {
+        $core.mutation == Some($crate::mutation::Mutation::$mutation)
+    };
+}
+#[cfg(not(feature = "mutations"))]
+macro_rules! mutated {
+    ($core:expr, $mutation:ident) => {
+        false
+    };
+}
+
 mod accounts;
 mod acl;
 mod auth;
@@ -59,6 +73,8 @@ pub mod config;
 pub mod event;
 pub mod identity;
 pub mod link;
+#[cfg(feature = "mutations")]
+pub mod mutation;
 pub mod names;
 pub mod output;
 pub mod pipe;

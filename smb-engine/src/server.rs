@@ -60,6 +60,12 @@ impl Server {
         self.core.stub_crypto = true;
     }
 
+    /// Makes a deliberate mistake from now on.
+    #[cfg(feature = "mutations")]
+    pub fn mutate(&mut self, mutation: crate::mutation::Mutation) {
+        self.core.mutation = Some(mutation);
+    }
+
     /// A client has connected.
     ///
     /// # Errors

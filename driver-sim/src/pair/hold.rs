@@ -66,6 +66,12 @@ impl Pair {
         self.let_go(held)
     }
 
+    /// As [`Self::release_oldest`], with what has so many older ones before it.
+    pub fn release_nth(&mut self, n: usize) -> bool {
+        let held = self.held.remove(n);
+        self.let_go(held)
+    }
+
     fn let_go(&mut self, held: Option<Held>) -> bool {
         match held {
             None => return false,

@@ -34,7 +34,7 @@ use smb_engine::identity::Account;
 use smb_engine::names::fold;
 use smb_engine::output::{CloseReason, Completion, ConnId, Query, Token};
 use smb_engine::time::{Instant, Now};
-use smb_engine::vfs::{Backend, VfsOp, VfsRequest};
+use smb_engine::vfs::{Backend, VfsError, VfsOp, VfsRequest};
 use smb_engine::{Action, Control, Counts, Engine, Peer};
 use smb_proto::FileTime;
 use smb_proto::crypto::PreauthHash;
@@ -52,6 +52,9 @@ use hold::Held;
 /// Names a client of a test bed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct End(usize);
+
+/// Says with which error the disk answers an operation, if it is not to be carried out.
+type Fault = Box<dyn FnMut(&VfsOp) -> Option<VfsError> + Send>;
 
 /// One client and its connection.
 struct Wire {
@@ -85,6 +88,8 @@ pub struct Pair {
     largest: usize,
     /// Looks on, and says what the engine may not answer.
     panel: Panel,
+    invariants: bool,
+    fault: Option<Fault>,
 }
 
 impl Default for Pair {
@@ -119,6 +124,22 @@ impl Pair {
         let touched = Outside::Touched { path: "" };
         self.panel.tell(self.now, &Seen::Outside(touched));
         &self.fs
+    }
+
+    /// The engine itself, for what the test bed has no word for.
+    #[must_use]
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Leaves the engine's own invariants unchecked, so that only checkers find what is wrong.
+    pub fn skip_invariants(&mut self) {
+        self.invariants = false;
+    }
+
+    /// Lets the disk fail: with the error that `fault` names for an operation, without carrying it out.
+    pub fn inject(&mut self, fault: impl FnMut(&VfsOp) -> Option<VfsError> + Send + 'static) {
+        self.fault = Some(Box::new(fault));
     }
 
     /// The present time.
@@ -338,7 +359,18 @@ impl Pair {
     }
 
     fn carry_out(&mut self, request: VfsRequest) {
-        let result = self.fs.execute(&request.by, request.op);
+        let fault = self.fault.as_mut().and_then(|fault| fault(&request.op));
+        let result = match fault {
+            Some(error) => {
+                let told = Outside::Fault {
+                    op: &request.op,
+                    error: &error,
+                };
+                self.panel.tell(self.now, &Seen::Outside(told));
+                Err(error)
+            }
+            None => self.fs.execute(&request.by, request.op),
+        };
         self.engine
             .complete(self.now, request.token, Completion::Vfs(result));
         self.check();
@@ -363,7 +395,9 @@ impl Pair {
     }
 
     fn check(&self) {
-        if let Err(what) = self.engine.check_invariants() {
+        if self.invariants
+            && let Err(what) = self.engine.check_invariants()
+        {
             panic!("invariant broken: {what}");
         }
         if let Err(what) = self.panel.verdict() {

@@ -154,6 +154,8 @@ impl Builder {
         Pair {
             engine,
             panel,
+            invariants: true,
+            fault: None,
             now: BEGIN,
             fs: self.fs,
             accounts: self.accounts,

@@ -11,6 +11,9 @@ use crate::time::Now;
 /// Cancels the request that `element` names: by AsyncId if the flag says so, else by MessageId.
 /// One that is not waiting, or has been answered, is left alone.
 pub(crate) fn cancel(core: &mut Core, now: Now, conn: ConnId, element: &Element) {
+    if mutated!(core, CancelIgnored) {
+        return;
+    }
     let Some(c) = core.conns.get(conn) else {
         return;
     };

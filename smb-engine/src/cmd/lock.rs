@@ -59,7 +59,7 @@ fn unlock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult
             released = true;
         }
     }
-    if released {
+    if released && !mutated!(cx.core, LostWakeup) {
         wake_waiters(cx, row);
     }
     result?;

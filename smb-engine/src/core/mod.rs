@@ -89,6 +89,8 @@ pub(crate) struct Core {
     /// Signatures and ciphers are checksums.
     #[cfg(feature = "stub-crypto")]
     pub(crate) stub_crypto: bool,
+    #[cfg(feature = "mutations")]
+    pub(crate) mutation: Option<crate::mutation::Mutation>,
     out: VecDeque<Output>,
 }
 
@@ -123,6 +125,8 @@ impl Core {
             next_persistent_id: 1,
             #[cfg(feature = "stub-crypto")]
             stub_crypto: false,
+            #[cfg(feature = "mutations")]
+            mutation: None,
             out: VecDeque::new(),
         }
     }

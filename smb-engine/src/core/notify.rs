@@ -31,13 +31,14 @@ pub(crate) fn report_all(
     changes: &[(&Location, Action)],
     filter: CompletionFilter,
 ) {
+    let any = mutated!(core, NotifyUnasked);
     let watching: Vec<Id<Open>> = core.watching.iter().copied().collect();
     for id in watching {
         let mut wake = None;
         if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut)
             && f.backend == backend
             && let Some(watch) = &mut f.watch
-            && watch.filter.intersects(filter)
+            && (watch.filter.intersects(filter) || any)
         {
             for (at, action) in changes {
                 if let Some(name) = name_for(&f.at.path, watch.recursive, at) {
@@ -48,6 +49,9 @@ pub(crate) fn report_all(
                     wake = watch.waiting.front().copied();
                 }
             }
+        }
+        if mutated!(core, NotifyLost) {
+            continue;
         }
         if let Some(op) = wake {
             // The operation takes itself out of the list when it looks.

@@ -95,12 +95,13 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
     let OpenKind::File(f) = open.kind else {
         return None;
     };
+    let keep_locks = mutated!(core, LockKeptAtClose);
     let mut wake = std::collections::VecDeque::new();
     let mut goes = false;
     if let Some(row) = core.files.get_mut(f.file) {
         row.opens.retain(|o| *o != id);
         let before = row.locks.len();
-        row.locks.retain(|l| l.open != id);
+        row.locks.retain(|l| l.open != id || keep_locks);
         if row.locks.len() != before {
             wake.extend(row.lock_waiters.iter().copied());
         }
@@ -194,6 +195,11 @@ pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal
 
 /// Closes an open for which no CLOSE came.
 pub(crate) fn close_open(core: &mut Core, now: Now, open: Id<Open>) {
+    if mutated!(core, DeleteOnCloseForgotten)
+        && let Some(f) = core.opens.get_mut(open).and_then(Open::file_mut)
+    {
+        f.delete_on_close = false;
+    }
     if begin_close(core, now, open) {
         dispatch::spawn(core, now, |cx| crate::cmd::close::unasked(cx, open));
     }

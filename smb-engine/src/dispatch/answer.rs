@@ -32,6 +32,9 @@ fn header_for(request: &Header, status: NtStatus, credits: u16) -> Header {
 
 /// Adds the final answer of an operation to its chain.
 pub(super) fn push(core: &mut Core, chain_id: Id<Chain>, conn: ConnId, op: &Op, outcome: Outcome) {
+    if mutated!(core, NotAnswered) && matches!(outcome, Outcome::Error(NtStatus::END_OF_FILE, _)) {
+        return;
+    }
     let (status, body) = match outcome {
         Outcome::Reply(body) => (NtStatus::SUCCESS, Body::Message(body)),
         Outcome::ReplyWith(status, body) => (status, Body::Message(body)),
@@ -44,6 +47,7 @@ pub(super) fn push(core: &mut Core, chain_id: Id<Chain>, conn: ConnId, op: &Op, 
     };
     // The interim answer has granted the credits already ([MS-SMB2] 3.3.4.2).
     let credits = match (op.async_id, core.conns.get_mut(conn)) {
+        (None, Some(_)) if mutated!(core, CreditLeak) && status.is_error() => 0,
         (None, Some(c)) => c.window.grant(op.header.credits.max(1)),
         _ => 0,
     };
@@ -67,8 +71,16 @@ pub(super) fn push(core: &mut Core, chain_id: Id<Chain>, conn: ConnId, op: &Op, 
         return;
     };
     super::carry(&mut related, command, status, op, core);
+    let twice = mutated!(core, AnsweredTwice) && command == Command::Flush;
     if let Some(chain) = core.chains.get_mut(chain_id) {
         chain.related = related;
+        if twice {
+            chain.answers.push(Answer {
+                header,
+                body: Body::Message(msg::Response::Flush(msg::flush::Response)),
+                sign: op.sign.clone(),
+            });
+        }
         chain.answers.push(answer);
     }
 }

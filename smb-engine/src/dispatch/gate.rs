@@ -361,11 +361,8 @@ fn resolve_open(
     let (session, tree) = (op.session, op.tree);
     let id: Id<Open> = Id::from_u64(file_id.volatile).ok_or(NtStatus::FILE_CLOSED)?;
     let open = core.opens.get_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
-    if open.file_id != file_id
-        || Some(open.session) != session
-        || Some(open.tree) != tree
-        || open.closing
-    {
+    let foreign = Some(open.session) != session || Some(open.tree) != tree;
+    if open.file_id != file_id || (foreign && !mutated!(core, ForeignFileId)) || open.closing {
         return Err(NtStatus::FILE_CLOSED.into());
     }
     if command != Command::Close {

@@ -59,6 +59,7 @@ pub(crate) fn receive(core: &mut Core, now: Now, conn: ConnId, inbound: Inbound)
 /// ([MS-SMB2] 3.3.5.2.6), negotiation state (3.3.5.2.2), message ids (3.3.5.2.3).
 fn admit(core: &mut Core, conn: ConnId, elements: &[Element]) -> Result<(), Fault> {
     let max = core.config.limits.max_compound;
+    let any = mutated!(core, AnyMessageId);
     let Some(c) = core.conns.get_mut(conn) else {
         return Ok(());
     };
@@ -91,6 +92,7 @@ fn admit(core: &mut Core, conn: ConnId, elements: &[Element]) -> Result<(), Faul
         let charge = if multi { header.credit_charge } else { 1 };
         c.window
             .take(header.message_id.0, charge)
+            .or_else(|error| if any { Ok(()) } else { Err(error) })
             .map_err(|_| Fault::MessageIdWindow(header.message_id))?;
     }
     Ok(())

@@ -6,8 +6,9 @@ use smb_proto::dtyp::AccessMask;
 use smb_proto::id::FileId;
 use smb_proto::info::FileAttributes;
 use smb_proto::info::notify::Action;
+use smb_proto::msg::OplockLevel;
 use smb_proto::msg::change_notify::CompletionFilter;
-use smb_proto::msg::create::{CreateAction, CreateDisposition};
+use smb_proto::msg::create::{CreateAction, CreateDisposition, ShareAccess};
 
 use super::access::Grant;
 use super::ctx::Contexts;
@@ -54,7 +55,7 @@ pub(super) fn existing(cx: &mut Cx<'_>, a: &Attempt, opened: Opened, grant: Gran
         action: action(a.fields.disposition),
         delete_on_close: a.fields.delete_on_close(),
     };
-    if implied.is_empty() {
+    if implied.is_empty() || mutated!(cx.core, ContentKept) {
         return finish(cx, &reserved, &info);
     }
     let stream = a.name.at.stream.is_some();
@@ -93,6 +94,9 @@ pub(super) fn overwritten(cx: &mut Cx<'_>, r: &Reserved, result: VfsResult) -> C
         Ok(_) => WRONG_REPLY,
         Err(error) => error.into(),
     };
+    if mutated!(cx.core, ShareModeNotUndone) {
+        return Err(refusal);
+    }
     teardown::close_open(cx.core, cx.now, r.open);
     Err(refusal)
 }
@@ -157,6 +161,9 @@ fn enter(
     check_sharing(cx.core, &key, claim)?;
     let persistent = cx.core.next_persistent_id;
     cx.core.next_persistent_id = persistent.wrapping_add(1);
+    if mutated!(cx.core, FileIdReused) && persistent > 7 {
+        cx.core.next_persistent_id = 1;
+    }
     let file = cx.core.file_row(key);
     let id = cx.core.opens.insert(Open {
         file_id: FileId {
@@ -228,6 +235,10 @@ fn check_sharing(core: &Core, key: &FileKey, new: Claim) -> Result<(), Refusal> 
                 access: open.granted,
                 share: file.share,
             };
+            let mut new = new;
+            if mutated!(core, ShareModeOneSided) {
+                new.share = ShareAccess::all();
+            }
             if !compatible(new, existing, kin) {
                 return Err(Refusal(NtStatus::SHARING_VIOLATION));
             }
@@ -253,7 +264,11 @@ fn finish(cx: &mut Cx<'_>, r: &Reserved, info: &crate::vfs::FileInfo) -> CmdResu
         file.delete_on_close = r.delete_on_close;
     }
     let contexts = r.ctx.answer(r.maximal, info);
-    done(reply::file(file_id, r.action, info, contexts, dialect))
+    let mut answer = reply::file(file_id, r.action, info, contexts, dialect);
+    if mutated!(cx.core, OplockGranted) {
+        answer.oplock_level = OplockLevel::EXCLUSIVE;
+    }
+    done(answer)
 }
 
 /// Tells watching opens that a file has new content.

@@ -54,6 +54,9 @@ fn ask_parent(cx: &mut Cx<'_>, a: Attempt, opened: Opened) -> CmdResult {
 /// What [MS-FSA] checks before access: deletion, type, disposition.
 fn check(cx: &Cx<'_>, a: &Attempt, opened: &Opened) -> Result<(), NtStatus> {
     if being_deleted(cx.core, opened.info.node, &opened.at) {
+        if mutated!(cx.core, WrongDeletePendingStatus) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
         return Err(NtStatus::DELETE_PENDING);
     }
     let f = &a.fields;

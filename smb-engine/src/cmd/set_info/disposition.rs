@@ -50,7 +50,9 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdR
             return Ok(done());
         }
         let row = file.file;
-        if let Some(row) = cx.core.files.get_mut(row) {
+        if !mutated!(cx.core, DeleteNotTakenBack)
+            && let Some(row) = cx.core.files.get_mut(row)
+        {
             row.delete_pending = None;
         }
         return Ok(done());

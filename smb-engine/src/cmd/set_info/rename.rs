@@ -354,6 +354,11 @@ fn apply(cx: &mut Cx<'_>, task: Task) -> CmdResult {
     let file = cx.file_open()?;
     let handle = file.handle;
     let op = match task.kind {
+        Kind::Rename if mutated!(cx.core, OldNameKept) && !file.directory => VfsOp::Link {
+            handle,
+            to: task.to.path.clone(),
+            replace: task.replace,
+        },
         Kind::Rename => VfsOp::Rename {
             handle,
             from: file.at.clone(),

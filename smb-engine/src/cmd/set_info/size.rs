@@ -31,6 +31,9 @@ fn check(cx: &Cx<'_>, size: i64) -> Result<(VfsHandle, u64), Refusal> {
 pub(super) fn end_of_file(cx: &mut Cx<'_>, input: &[u8]) -> CmdResult {
     let info = FileEndOfFileInformation::parse(input).map_err(malformed)?;
     let (handle, size) = check(cx, info.end_of_file)?;
+    if mutated!(cx.core, SizeNotSet) {
+        return Ok(done());
+    }
     change(cx, VfsOp::SetSize { handle, size }, CompletionFilter::SIZE)
 }
 
