@@ -238,7 +238,7 @@ impl LocalFs {
                 let kept = if supersede {
                     FileAttributes::empty()
                 } else {
-                    dos.attributes.unwrap_or_default()
+                    settable(dos.attributes.unwrap_or_default())
                 };
                 dos.attributes = Some(kept | given);
             },

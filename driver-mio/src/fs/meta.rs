@@ -141,12 +141,7 @@ impl LocalFs {
             size,
             allocation,
             attributes,
-            // A directory has one name, whatever the host counts in it.
-            links: if directory {
-                stat.stx_nlink.min(1)
-            } else {
-                stat.stx_nlink
-            },
+            links: stat.stx_nlink,
             ea_size: extra.ea_size,
             reparse_tag: extra.reparse_tag,
         }

@@ -186,9 +186,7 @@ impl Tree {
         let Some(parent) = path.parent() else {
             return Err(VfsError::Invalid);
         };
-        // The whole name is judged before any of it is looked for, [MS-FSA] 2.1.5.1.
-        let mut names = host_components(path)?;
-        names.pop();
+        let names = host_components(&parent)?;
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         let (dir, at) = match self.beneath(
             self.root(),

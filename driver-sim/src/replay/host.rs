@@ -13,6 +13,7 @@ use smb_engine::time::{Instant, Now};
 use smb_engine::vfs::Backend;
 use smb_engine::{Action, Engine, Peer};
 use smb_proto::FileTime;
+use smb_proto::crypto::ntlm::NtHash;
 
 use crate::client::Verbatim;
 use crate::memory::MemoryFs;
@@ -190,6 +191,11 @@ impl Host {
         if self.broken.is_none() && (self.inputs < 2000 || self.inputs.is_multiple_of(512)) {
             self.broken = self.engine.check_invariants().err();
         }
+    }
+
+    /// The NT hash of an account.
+    pub(super) fn hash_of(&self, user: &str) -> Option<NtHash> {
+        Some(self.accounts.get(&fold(user))?.nt_hash.clone())
     }
 
     fn look_up(&self, query: &Query) -> Completion {

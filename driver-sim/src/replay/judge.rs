@@ -1,19 +1,22 @@
 //! Answers beside answers: what differs, and what it is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 use smb_proto::header::{HEADER_LEN, HeaderFlags, Route};
-use smb_proto::id::MessageId;
-use smb_proto::msg::Response;
+use smb_proto::id::{FileId, MessageId};
+use smb_proto::info::dir::{DirClass, parse_list};
+use smb_proto::msg::{Request, Response};
 use smb_proto::{Command, NtStatus};
 
 use super::Options;
-use super::adapt::{fields, title};
+use super::adapt::title;
 use super::compare::{Pair, diff, flatten};
 use super::plan::Plan;
 use super::report::{ConversationReport, Difference, Exchange, Report, ServerReport};
 use super::rules::{Class, Context};
 use super::run::{Ended, Outcome, Slot};
-use crate::capture::{Body, Conversation, Direction, End, Message, Signature};
+use crate::capture::{Body, Conversation, Direction, End, Message, Signature, fields};
 use crate::client::{Received, Signed};
 
 /// Longest text of a value in a report, in characters; the rest is cut.
@@ -47,11 +50,16 @@ pub(super) fn judge(
 ) {
     server.broken = outcome.broken;
     let base = report.exchanges.len();
+    let listings = listings(all, &outcome.slots);
     for (number, slot) in outcome.slots.iter().enumerate() {
         let Some(c) = all.get(slot.conversation) else {
             continue;
         };
-        let judge = Judge { c, options };
+        let judge = Judge {
+            c,
+            options,
+            listings: &listings,
+        };
         if let Some(mut exchange) = judge.slot(slot) {
             exchange.number = base + number;
             exchange.follows = slot.follows.map(|n| base + n);
@@ -62,7 +70,11 @@ pub(super) fn judge(
     for index in &server.conversations {
         let Some(c) = all.get(*index) else { continue };
         let end = ended.remove(index).unwrap_or_default();
-        let judge = Judge { c, options };
+        let judge = Judge {
+            c,
+            options,
+            listings: &listings,
+        };
         for mut exchange in judge.end(&end) {
             exchange.number = report.exchanges.len();
             report.exchanges.push(exchange);
@@ -90,6 +102,43 @@ fn requests(c: &Conversation) -> usize {
 struct Judge<'a> {
     c: &'a Conversation,
     options: &'a Options,
+    listings: &'a Listings,
+}
+
+/// The names that each open of a directory was told, by the captured server and by the engine.
+type Listings = BTreeMap<(usize, FileId), [BTreeSet<String>; 2]>;
+
+fn listings(all: &[Conversation], slots: &[Slot]) -> Listings {
+    let mut out = Listings::new();
+    for slot in slots {
+        let Some(c) = all.get(slot.conversation) else {
+            continue;
+        };
+        let Some(request) = c.messages.get(slot.message) else {
+            continue;
+        };
+        let (Some(Request::QueryDirectory(asked)), Some(file)) =
+            (request.as_request(), request.resolved.file)
+        else {
+            continue;
+        };
+        let Some(class) = DirClass::from_code(asked.file_information_class) else {
+            continue;
+        };
+        let ours = slot
+            .answer
+            .as_ref()
+            .and_then(|r| Response::parse(&r.header, &r.raw).ok());
+        let theirs = c.answer_of(request).and_then(Message::as_response);
+        let [captured, engine] = out.entry((slot.conversation, file)).or_default();
+        for (response, names) in [(theirs, captured), (ours.as_ref(), engine)] {
+            if let Some(Response::QueryDirectory(r)) = response {
+                let list = parse_list(class, &r.output).unwrap_or_default();
+                names.extend(list.into_iter().map(|e| e.name));
+            }
+        }
+    }
+    out
 }
 
 /// What is compared of one answer.
@@ -179,7 +228,12 @@ impl Judge<'_> {
         {
             let (a, b) = (self.tree(theirs), self.tree(&engine));
             let body = |v: &Value| v.get("body").cloned().unwrap_or(Value::Null);
+            let before = pairs.len();
             diff(&body(&a), &body(&b), "body", &mut pairs);
+            if pairs.len() == before {
+                pairs.push(hidden(theirs, &engine));
+            }
+            self.parts_of_listings(theirs, &mut pairs);
             captured_tree = Some(a);
             engine_tree = Some(b);
         }
@@ -191,8 +245,28 @@ impl Judge<'_> {
         }
     }
 
+    /// A name that one side tells in another part of the same listing is not missing.
+    fn parts_of_listings(&self, theirs: &Message, pairs: &mut [Pair]) {
+        let file = theirs.resolved.file;
+        let Some([captured, engine]) = file.and_then(|f| self.listings.get(&(self.c.number, f)))
+        else {
+            return;
+        };
+        for pair in pairs {
+            let name = pair.field.strip_prefix("body.output[");
+            let Some(name) = name.and_then(|n| n.strip_suffix(']')) else {
+                continue;
+            };
+            let missing_there = pair.captured.is_null() && captured.contains(name);
+            let missing_here = pair.engine.is_null() && engine.contains(name);
+            if missing_there || missing_here {
+                pair.field = "listing.part".to_owned();
+            }
+        }
+    }
+
     fn tree(&self, m: &Message) -> Value {
-        fields(self.c, m)
+        fields(m)
     }
 
     /// Interim answers, [MS-SMB2] 3.3.4.2.
@@ -223,6 +297,10 @@ impl Judge<'_> {
         let tree = self.tree(request);
         let mut flat = Vec::new();
         flatten(&tree, "", &mut flat);
+        let mut answer = Vec::new();
+        if let Some(captured) = &compared.captured {
+            flatten(captured, "", &mut answer);
+        }
         let dialect = self.c.negotiated.as_ref().map(|n| n.dialect.to_string());
         for pair in compared.pairs {
             let context = Context {
@@ -233,6 +311,7 @@ impl Judge<'_> {
                 engine_status: exchange.engine_status.as_deref().unwrap_or(""),
                 name: &exchange.name,
                 request: &flat,
+                answer: &answer,
                 field: &pair.field,
                 captured: &pair.captured,
                 engine: &pair.engine,
@@ -338,6 +417,27 @@ impl Judge<'_> {
     }
 }
 
+/// A difference in bytes that the decoded form does not show: long data, padding, order.
+fn hidden(theirs: &Message, ours: &Message) -> Pair {
+    let body = |m: &Message| m.raw.slice(HEADER_LEN.min(m.raw.len())..);
+    let (a, b) = (body(theirs), body(ours));
+    let at = a.iter().zip(&b).position(|(x, y)| x != y);
+    let at = at.unwrap_or(a.len().min(b.len()));
+    let text = |bytes: &[u8]| -> Value {
+        let rest = bytes.get(at..).unwrap_or(&[]);
+        let shown = rest.get(..16).unwrap_or(rest);
+        let hex: String = shown.iter().map(|b| format!("{b:02x}")).collect();
+        format!("{} bytes, at {at}: {hex}", bytes.len()).into()
+    };
+    // What lies behind the decoded part of both is padding.
+    let padding = at >= a.len().min(b.len());
+    Pair {
+        field: if padding { "padding" } else { "data" }.to_owned(),
+        captured: text(&a),
+        engine: text(&b),
+    }
+}
+
 fn only(pair: Pair) -> Compared {
     Compared {
         pairs: vec![pair],
@@ -415,12 +515,15 @@ fn headers(theirs: &Message, ours: &Received, pairs: &mut Vec<Pair>) {
         b.credit_charge.into(),
     );
     let signed = HeaderFlags::SIGNED;
-    push(
-        "header.signed",
-        a.flags.contains(signed).into(),
-        b.flags.contains(signed).into(),
-    );
     push("sealed", theirs.sealed.into(), ours.sealed.is_some().into());
+    // Encryption takes the place of signatures; some servers put one there all the same.
+    if !theirs.sealed || ours.sealed.is_none() {
+        push(
+            "header.signed",
+            a.flags.contains(signed).into(),
+            b.flags.contains(signed).into(),
+        );
+    }
     if ours.signed == Signed::Bad {
         push("signature", "good".into(), "bad".into());
     }

@@ -36,8 +36,12 @@ fn ntlm(token: &Bytes, wanted: MessageType) -> Option<Bytes> {
     (MessageType::of(&inner) == Ok(wanted)).then_some(inner)
 }
 
-/// Plans a logon; `None` if its tokens are not understood, so that they have to go as they are.
-pub(super) fn plan(conversation: &Conversation, logon: &Logon) -> Option<Redo> {
+/// Plans a logon; `account` is the hash of the user's account, if there is one. `None` if its tokens are not understood, so that they have to go as they are.
+pub(super) fn plan(
+    conversation: &Conversation,
+    logon: &Logon,
+    account: Option<NtHash>,
+) -> Option<Redo> {
     let tokens: Vec<&Bytes> = logon
         .requests
         .iter()
@@ -52,11 +56,11 @@ pub(super) fn plan(conversation: &Conversation, logon: &Logon) -> Option<Redo> {
         .iter()
         .any(|t| matches!(Token::parse(t), Ok(Token::Resp(r)) if r.mech_list_mic.is_some()));
     let anonymous = logon.mechanism == Mechanism::Anonymous;
-    let hash = match &logon.proof {
+    let hash = account.unwrap_or_else(|| match &logon.proof {
         Proof::Password(password) => NtHash::of_password(password),
         Proof::NtHash(hash) => NtHash::from_bytes(*hash),
         Proof::None | Proof::Wrong | Proof::SessionKey => NtHash::of_password(MADE_UP),
-    };
+    });
     let user = if anonymous { "" } else { account_name(logon) };
     let mut credentials = Credentials {
         domain: logon.domain.clone(),

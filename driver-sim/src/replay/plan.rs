@@ -1,6 +1,7 @@
 //! The server of a replay: configured as the captured one was, as far as the capture shows it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,9 @@ use smb_engine::names::{fold, same_name};
 use smb_engine::vfs::Backend;
 use smb_proto::crypto::ntlm::NtHash;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
-use smb_proto::dtyp::Sid;
+use smb_proto::dtyp::{SecurityDescriptor, Sid};
+use smb_proto::info::InfoType;
+use smb_proto::msg::create::CreateAction;
 use smb_proto::msg::negotiate::{GlobalCapabilities, SecurityMode};
 use smb_proto::msg::negotiate_context::NegotiateContext;
 use smb_proto::msg::session_setup::SessionFlags;
@@ -47,25 +50,29 @@ pub(super) struct Plan {
     pub(super) facts: Vec<String>,
 }
 
-/// Who serves which conversation: those whose servers have the same GUID are one server.
+/// Who serves which conversation: those whose servers have the same GUID and port are one server.
+/// The ports of the two transports count as one; others tell relays from what they relay to.
 pub(super) fn servers(conversations: &[Conversation]) -> Vec<Vec<usize>> {
-    let mut by_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let mut address_of: BTreeMap<std::net::IpAddr, String> = BTreeMap::new();
+    let port = |c: &Conversation| match c.server.port() {
+        139 => 445,
+        port => port,
+    };
+    let guid = |c: &Conversation| {
+        c.negotiated
+            .as_ref()
+            .map(|n| format!("{:?}", n.server_guid))
+    };
+    let mut of_address: BTreeMap<IpAddr, String> = BTreeMap::new();
     for c in conversations {
-        if let Some(n) = &c.negotiated {
-            let key = format!("{:?}", n.server_guid);
-            address_of.entry(c.server.ip()).or_insert(key);
+        if let Some(guid) = guid(c) {
+            of_address.entry(c.server.ip()).or_insert(guid);
         }
     }
+    let mut by_key: BTreeMap<(String, u16), Vec<usize>> = BTreeMap::new();
     for (index, c) in conversations.iter().enumerate() {
-        let own = c
-            .negotiated
-            .as_ref()
-            .map(|n| format!("{:?}", n.server_guid));
-        let key = own
-            .or_else(|| address_of.get(&c.server.ip()).cloned())
-            .unwrap_or_else(|| c.server.ip().to_string());
-        by_key.entry(key).or_default().push(index);
+        let known = guid(c).or_else(|| of_address.get(&c.server.ip()).cloned());
+        let name = known.unwrap_or_else(|| c.server.ip().to_string());
+        by_key.entry((name, port(c))).or_default().push(index);
     }
     let mut all: Vec<_> = by_key.into_values().collect();
     all.sort();
@@ -336,9 +343,10 @@ fn accounts(
             }
         };
         let rid = 1000 + u32::try_from(accounts.len()).unwrap_or(0);
+        let sid = owner(seen, logon).or_else(|| config.domain_sid.with_rid(rid));
         let identity = Identity {
             domain: config.server_name.clone(),
-            ..Identity::user(user, DOMAIN.with_rid(rid).unwrap_or(Sid::NULL))
+            ..Identity::user(user, sid.unwrap_or(Sid::NULL))
         };
         let account = Account {
             nt_hash: hash,
@@ -353,6 +361,29 @@ fn accounts(
         facts.push(format!("made-up password for {names}"));
     }
     accounts
+}
+
+/// Who the captured server says owns a file that the user of this logon has made.
+fn owner(seen: &Seen<'_>, logon: &Logon) -> Option<Sid> {
+    seen.messages().find_map(|(c, answer)| {
+        let request = c.request_of(answer)?;
+        let Request::QueryInfo(asked) = request.as_request()? else {
+            return None;
+        };
+        let Response::QueryInfo(info) = answer.as_response()? else {
+            return None;
+        };
+        let security = InfoType::from_code(asked.info_type) == Some(InfoType::Security);
+        if !security || request.resolved.session != logon.session {
+            return None;
+        }
+        let made = c.answer_of(c.messages.get(request.resolved.create?)?)?;
+        let Response::Create(made) = made.as_response()? else {
+            return None;
+        };
+        let owner = SecurityDescriptor::parse(&info.output).ok()?.owner?;
+        (made.create_action == CreateAction::CREATED).then_some(owner)
+    })
 }
 
 /// The account that a logon is replayed with.
@@ -425,10 +456,15 @@ fn shares(
             let session = request.resolved.session;
             share.guest_ok |= seen
                 .logons()
-                .any(|l| l.session == session && (l.guest || l.anonymous));
+                .any(|l| l.session == session && unprivileged(l));
         }
     }
     Ok(backends)
+}
+
+/// Whoever comes in without an account.
+fn unprivileged(logon: &Logon) -> bool {
+    logon.guest || logon.anonymous || logon.mechanism == Mechanism::Anonymous
 }
 
 fn nobody() -> UserList {

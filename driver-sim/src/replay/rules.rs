@@ -89,6 +89,9 @@ pub struct Rule {
     /// Fields of the request by path.
     #[serde(default)]
     request: BTreeMap<String, Texts>,
+    /// Fields of the captured answer by path.
+    #[serde(default)]
+    answer: BTreeMap<String, Texts>,
     /// Name of the file that the request is about.
     name: Option<Texts>,
     /// Name of the capture's file, without directory.
@@ -107,6 +110,8 @@ pub(super) struct Context<'a> {
     pub(super) name: &'a str,
     /// Fields of the request, flattened.
     pub(super) request: &'a [(String, String)],
+    /// Fields of the captured answer, flattened.
+    pub(super) answer: &'a [(String, String)],
     pub(super) field: &'a str,
     pub(super) captured: &'a Value,
     pub(super) engine: &'a Value,
@@ -124,12 +129,18 @@ impl Rule {
             && ok(&self.name, c.name)
             && (self.captured.is_none() || ok(&self.captured, &text(c.captured)))
             && (self.engine.is_none() || ok(&self.engine, &text(c.engine)))
-            && self.request.iter().all(|(path, texts)| {
-                c.request
-                    .iter()
-                    .any(|(p, value)| glob(path, p) && texts.fits(value))
-            })
+            && all_fit(&self.request, c.request)
+            && all_fit(&self.answer, c.answer)
     }
+}
+
+/// Whether each of the conditions is met by a field.
+fn all_fit(conditions: &BTreeMap<String, Texts>, fields: &[(String, String)]) -> bool {
+    conditions.iter().all(|(path, texts)| {
+        fields
+            .iter()
+            .any(|(p, value)| glob(path, p) && texts.fits(value))
+    })
 }
 
 /// Rules in order of precedence.
@@ -287,6 +298,7 @@ mod tests {
                 engine_status: "STATUS_SUCCESS",
                 name: "",
                 request: &request,
+                answer: &[],
                 field,
                 captured: &captured,
                 engine: &Value::Null,

@@ -13,7 +13,7 @@ use smb_proto::{Command, FileTime, NtStatus};
 use super::host::Host;
 use super::ids::{self, At, Ids, Missing};
 use super::logon;
-use super::plan::{Plan, wall};
+use super::plan::{Plan, account_name, wall};
 use super::{Options, Timing};
 use crate::capture::{Content, Conversation, Direction, End, Message, Other, Signature, Start};
 use crate::client::{Element, LogonFor, LogonKey, LogonPlan, Received};
@@ -467,7 +467,7 @@ impl Runner<'_> {
             last: None,
             done: false,
         };
-        if let Some(redo) = logon::plan(c, logon) {
+        if let Some(redo) = logon::plan(c, logon, self.host.hash_of(account_name(logon))) {
             let ours = self.ids.session(index, logon.session);
             let purpose = match ours {
                 Some(id) if logon.binding => {

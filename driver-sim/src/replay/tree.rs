@@ -534,7 +534,7 @@ impl Inference {
             }
             FileInfoClass::Stream => {
                 for s in FileStreamInformation::parse_list(output).unwrap_or_default() {
-                    let name = s.name.trim_start_matches(':');
+                    let name = s.name.strip_prefix(':').unwrap_or(&s.name);
                     let name = name.split(':').next().unwrap_or("");
                     if !(initial.changed || is_directory && name.is_empty()) {
                         initial.stream(name).size.get_or_insert(s.size);

@@ -259,7 +259,9 @@ pub(crate) fn smb1(
                 dialect,
                 client_guid: Guid::NIL,
                 client_capabilities: GlobalCapabilities::empty(),
-                client_security_mode: SecurityMode::SIGNING_ENABLED,
+                // An SMB1 client has told none, and says so when it asks to validate
+                // (3.3.5.15.12).
+                client_security_mode: SecurityMode::empty(),
                 capabilities,
                 security_mode: response.security_mode,
                 cipher: None,

@@ -203,7 +203,11 @@ fn find_or_begin(
         .and_then(|id| cx.core.sessions.get(id))
         .and_then(|s| s.setups.get(&conn))
         .map(|s| s.purpose);
-    let bind = negotiated.dialect.is_smb3() && request.flags.contains(SetupFlags::BINDING);
+    let bind = request.flags.contains(SetupFlags::BINDING);
+    // 3.3.5.5: a dialect without multichannel cannot bind.
+    if bind && !negotiated.dialect.is_smb3() {
+        return Err(Refusal(NtStatus::REQUEST_NOT_ACCEPTED));
+    }
     match (here, has_setup) {
         // The next step of what is in progress.
         (Some(id), Some(Purpose::New | Purpose::Again)) if !bind => Ok(id),

@@ -104,6 +104,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         TreeShare::Disk(share) => share.clone(),
     };
     let (by, tree_access) = (tree.identity.clone(), tree.access);
+    ctx::refuse_reconnect(&request.contexts)?;
     let fields = Fields::check(&request)?;
     let name = Name::parse(&request.name, share.max_name)?;
     agree(&name, &fields, share.capabilities)?;

@@ -32,6 +32,16 @@ pub(super) struct Contexts {
     pub(super) aapl: Option<AaplRequest>,
 }
 
+/// 3.3.5.9.7 and 3.3.5.9.12: who wants to take up a durable open again says nothing else that counts,
+/// not even what access is wanted; and there is no durable open that could be taken up.
+pub(super) fn refuse_reconnect(raw: &[RawContext]) -> Result<(), NtStatus> {
+    let all = Requested::from_raw(raw).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    if all.durable_reconnect.is_some() || all.durable_reconnect_v2.is_some() {
+        return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
+    }
+    Ok(())
+}
+
 impl Contexts {
     /// Checks the contexts of a request.
     pub(super) fn check(
@@ -40,10 +50,6 @@ impl Contexts {
         who: &Identity,
     ) -> Result<Self, NtStatus> {
         let all = Requested::from_raw(raw).map_err(|_| NtStatus::INVALID_PARAMETER)?;
-        // 3.3.5.9.7 and 3.3.5.9.12: there is no durable open that could be taken up.
-        if all.durable_reconnect.is_some() || all.durable_reconnect_v2.is_some() {
-            return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
-        }
         // 3.3.5.9.4: no backend has snapshots. Zero is the present.
         if all.timewarp.is_some_and(|t| t.timestamp.0 != 0) {
             return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
@@ -168,11 +174,17 @@ mod tests {
         let snapshot = TimewarpToken {
             timestamp: FileTime(10_000),
         };
-        for raw in [DurableReconnect { file_id }.to_raw(), snapshot.to_raw()] {
-            assert_eq!(check(&[raw]), Err(NtStatus::OBJECT_NAME_NOT_FOUND));
-        }
+        let reconnect = [DurableReconnect { file_id }.to_raw()];
+        let not_found = NtStatus::OBJECT_NAME_NOT_FOUND;
+        assert_eq!(refuse_reconnect(&reconnect), Err(not_found));
+        assert_eq!(refuse_reconnect(&[snapshot.to_raw()]), Ok(()));
+        assert_eq!(check(&[snapshot.to_raw()]), Err(not_found));
         let short = RawContext::new(b"AlSi", vec![0; 7]);
-        assert_eq!(check(&[short]), Err(NtStatus::INVALID_PARAMETER));
+        assert_eq!(
+            check(std::slice::from_ref(&short)),
+            Err(NtStatus::INVALID_PARAMETER)
+        );
+        assert_eq!(refuse_reconnect(&[short]), Err(NtStatus::INVALID_PARAMETER));
     }
 
     #[test]
