@@ -17,6 +17,7 @@ mod credits;
 mod files;
 mod ids;
 mod levels;
+mod notify;
 mod panel;
 
 use smb_engine::output::ConnId;
@@ -30,6 +31,7 @@ pub use credits::Credits;
 pub use files::Files;
 pub use ids::Ids;
 pub use levels::Levels;
+pub use notify::Notify;
 pub use panel::Panel;
 
 /// Whether a request was signed or encrypted.
@@ -205,5 +207,6 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(Ids::default()),
         Box::new(Levels::default()),
         Box::new(Files::default()),
+        Box::new(Notify::default()),
     ]
 }

@@ -18,9 +18,9 @@ use super::state::{Entry, Env, No, Path, beneath};
 use super::step::{Pending, next};
 
 /// Possibilities that are followed at most.
-const MAX_CONFIGS: usize = 400;
+const MAX_CONFIGS: usize = 300;
 /// Possibilities that are tried at most to explain one answer.
-const MAX_TRIES: usize = 20_000;
+const MAX_TRIES: usize = 6_000;
 
 /// An answer.
 #[derive(Debug, Clone, Copy)]
@@ -320,11 +320,7 @@ impl Model {
             self.env.vague.remove(&path);
             self.env.murky.insert(path);
         }
-        for config in &mut self.configs {
-            config.state.sweep(&self.env);
-        }
-        self.configs.sort();
-        self.configs.dedup();
+        self.tidy();
     }
 
     /// The search was too much: stops following what it was about.
@@ -338,8 +334,20 @@ impl Model {
         for path in paths {
             self.forget(&path);
         }
-        // One possibility is as good as another for the rest.
-        self.configs.truncate(1);
+        self.tidy();
+        if self.configs.len() > MAX_CONFIGS {
+            self.forget("");
+            self.tidy();
+        }
+    }
+
+    /// Possibilities that no longer differ become one.
+    fn tidy(&mut self) {
+        for config in &mut self.configs {
+            config.state.sweep(&self.env);
+        }
+        self.configs.sort();
+        self.configs.dedup();
     }
 
     /// Stops following a name and what lies beneath it, until all that is open there is closed.
