@@ -1,10 +1,13 @@
 //! From a seed to a plan. Each seed switches features and kinds of fault on and off ("swarm
 //! testing"): a world that does everything at once hides what a world with few things in it shows.
 
+mod calls;
+
+use std::collections::BTreeMap;
+
 use super::dice::Dice;
 use super::plan::{ClientPlan, DiskPlan, NetPlan, PeerKind, Plan, ServerPlan};
-use super::request::{FILE, FILE_SYSTEM, SECURITY};
-use super::step::{Call, Control, Do, Edit, NAMES, Raw, SLOTS, Set, Step, Who};
+use super::step::{Do, Edit, Raw, SLOTS, Step, Who};
 
 /// Kinds of steps, of which each seed has some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,8 @@ struct Mix {
     /// One sharing and one access for all, so that opens rarely conflict; else any.
     friendly: bool,
     clients: u8,
+    /// The share that most tree connects are to.
+    share: u8,
 }
 
 /// The plan of a seed.
@@ -85,25 +90,30 @@ pub fn plan(seed: u64, stub_crypto: bool) -> Plan {
     let net = network(d, faults);
     let disk = disk(d, faults);
     let number = d.pick(&[1, 2, 2, 2, 3, 3, 4]);
-    let mut clients: Vec<ClientPlan> = (0..number).map(|_| client(d, &server, faults)).collect();
+    let share = d.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 2, 1]);
+    let mut clients: Vec<ClientPlan> = (0..number)
+        .map(|_| client(d, &server, faults, share))
+        .collect();
     if faults && d.chance(1, 3) {
         clients.push(ClientPlan {
             kind: d.pick(&[PeerKind::Silent, PeerKind::Half, PeerKind::Stranger]),
             ..ClientPlan::plain()
         });
     }
-    let mix = mix(d, number, server.max_transact);
+    let mix = mix(d, number, share, &server);
     let mut steps = Vec::new();
     let many = d.between(10, 60);
     for n in 0..number {
+        let mut state = State::fresh();
+        let mut mine = Vec::new();
         for _ in 0..many {
-            let what = step(d, &mix, n);
-            steps.push(Step {
-                who: Who::Client(n),
-                after_us: d.below(mix.pause + 1),
-                what,
-            });
+            step(d, &mix, &mut state, n, &mut mine);
         }
+        steps.extend(mine.into_iter().map(|what| Step {
+            who: Who::Client(n),
+            after_us: d.below(mix.pause + 1),
+            what,
+        }));
     }
     if faults {
         outside(d, &mut steps, many * mix.pause / 2 + 1000);
@@ -214,7 +224,7 @@ fn some(d: &mut Dice, all: &[u16]) -> Vec<u16> {
     out
 }
 
-fn client(d: &mut Dice, server: &ServerPlan, faults: bool) -> ClientPlan {
+fn client(d: &mut Dice, server: &ServerPlan, faults: bool, share: u8) -> ClientPlan {
     let all = ClientPlan::plain().dialects;
     let mut dialects = match d.below(3) {
         0 => all.clone(),
@@ -228,8 +238,15 @@ fn client(d: &mut Dice, server: &ServerPlan, faults: bool) -> ClientPlan {
     let mut plan = ClientPlan {
         dialects,
         smb1_first: d.chance(1, 16),
-        user: d.pick(&[0, 0, 0, 1, 1, 2, 3, 4]),
-        share: d.pick(&[0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]),
+        user: match d.below(16) {
+            0 => d.pick(&[3, 4]),
+            _ => d.pick(&[0, 0, 1, 2]),
+        },
+        share: match d.below(20) {
+            0 => 3,
+            1 => d.pick(&[1, 2, 4]),
+            _ => share,
+        },
         sign: d.chance(1, 3),
         encrypt: d.chance(1, 4),
         ciphers: some(d, &[1, 2, 3, 4]),
@@ -252,21 +269,30 @@ fn client(d: &mut Dice, server: &ServerPlan, faults: bool) -> ClientPlan {
     plan
 }
 
-fn mix(d: &mut Dice, clients: u8, max_transact: u32) -> Mix {
+fn mix(d: &mut Dice, clients: u8, share: u8, server: &ServerPlan) -> Mix {
     let weights = KINDS
         .iter()
         .enumerate()
-        .map(|(i, (_, weight))| {
-            if i >= 4 && d.chance(2, 5) {
+        .map(|(i, (kind, weight))| {
+            if *kind == Kind::Session && (server.session_lifetime_ms > 0 || server.multichannel) {
+                weight * 3
+            } else if i >= 4 && d.chance(2, 5) {
                 0
             } else {
                 weight * d.pick(&[1, 1, 2, 4])
             }
         })
         .collect();
+    // Mostly what can exist; those behind are odd.
     let few = d.chance(1, 2);
     let mut names: Vec<u8> = (0..if few { 3 } else { 8 })
-        .map(|_| d.small(u8::try_from(NAMES.len()).unwrap_or(1)))
+        .map(|_| {
+            if d.chance(1, 12) {
+                d.between(15, 19) as u8
+            } else {
+                d.small(15)
+            }
+        })
         .collect();
     names.push(0);
     Mix {
@@ -274,93 +300,184 @@ fn mix(d: &mut Dice, clients: u8, max_transact: u32) -> Mix {
         names,
         pause: d.pick(&[0, 200, 5_000, 100_000]),
         reach: d.pick(&[64, 10_000, 100_000, 1 << 33]),
-        longest: d.pick(&[64, 4096, 65536, 300_000]).min(max_transact),
+        longest: d.pick(&[64, 4096, 65536, 300_000]).min(server.max_transact),
         friendly: d.chance(1, 2),
         clients,
+        share,
     }
 }
 
-fn slot(d: &mut Dice) -> u8 {
-    // Low slots more often, so that what was opened is used.
-    d.small(SLOTS).min(d.small(SLOTS))
+/// What a client probably has, so that most of its steps mean something.
+struct State {
+    /// Open files, and whether they are directories.
+    files: BTreeMap<u8, bool>,
+    trees: Vec<u8>,
 }
 
-fn tree(d: &mut Dice) -> u8 {
-    d.pick(&[0, 0, 0, 0, 0, 0, 1, 2])
-}
-
-fn offset(d: &mut Dice, mix: &Mix) -> u64 {
-    if d.chance(1, 50) {
-        return d.pick(&[u64::MAX, i64::MAX as u64, 1 << 62, 1 << 40]);
+impl State {
+    fn fresh() -> Self {
+        Self {
+            files: BTreeMap::new(),
+            trees: vec![0],
+        }
     }
-    let n = d.below(mix.reach);
-    if d.chance(1, 2) { n & !7 } else { n }
+
+    /// A slot with a file in it, a directory if one is wanted; now and then any slot.
+    fn slot(&self, d: &mut Dice, directory: bool) -> u8 {
+        let fitting = self.files.iter().filter(|(_, dir)| **dir == directory);
+        let fitting: Vec<u8> = fitting.map(|(slot, _)| *slot).collect();
+        let any: Vec<u8> = self.files.keys().copied().collect();
+        match d.below(40) {
+            0 => d.small(SLOTS),
+            1..=4 if !any.is_empty() => d.pick(&any),
+            _ if !fitting.is_empty() => d.pick(&fitting),
+            _ if !any.is_empty() => d.pick(&any),
+            _ => d.small(SLOTS),
+        }
+    }
+
+    fn tree(&self, d: &mut Dice) -> u8 {
+        if d.chance(1, 60) {
+            return d.small(3);
+        }
+        // The first one most of the time, where the others are too.
+        if d.chance(3, 4) {
+            0
+        } else {
+            d.pick(&self.trees)
+        }
+    }
 }
 
-fn length(d: &mut Dice, mix: &Mix) -> u32 {
-    let n = u32::try_from(d.below(u64::from(mix.longest) + 1)).unwrap_or(0);
-    // Mostly short: long ones cost time and say little more.
-    if d.chance(1, 8) { n } else { n.min(600) }
-}
-
-fn step(d: &mut Dice, mix: &Mix, me: u8) -> Do {
-    let kind = KINDS[d.weighted(&mix.weights)].0;
+/// Adds a step, and those without which what follows would mean little.
+fn step(d: &mut Dice, mix: &Mix, state: &mut State, me: u8, out: &mut Vec<Do>) {
+    let mut kind = KINDS[d.weighted(&mix.weights)].0;
+    // Without any file there is not much to do.
+    let about_files = !matches!(
+        kind,
+        Kind::Echo
+            | Kind::Cancel
+            | Kind::Session
+            | Kind::Tree
+            | Kind::Raw
+            | Kind::Reconnect
+            | Kind::Stall
+            | Kind::Compound
+    );
+    if about_files && state.files.is_empty() && d.chance(15, 16) {
+        kind = Kind::Open;
+    }
     match kind {
-        Kind::Compound => compound(d, mix),
-        Kind::Echo => Do::Echo,
-        Kind::Cancel => Do::Cancel { nth: d.small(3) },
-        Kind::Session => session(d, mix, me),
-        Kind::Tree => match d.below(3) {
-            0 => Do::TreeDisconnect { tree: tree(d) },
-            _ => Do::Tree {
-                tree: d.between(0, 2) as u8,
-                session: d.pick(&[0, 0, 0, 1, 7]),
-                share: d.pick(&[0, 0, 1, 2, 3, 4]),
-            },
-        },
-        Kind::Raw => Do::Raw(raw(d)),
-        Kind::Reconnect => match d.below(4) {
-            0 => Do::HalfClose,
-            _ => Do::Reconnect {
-                replace: d.chance(1, 2),
-                reset: d.chance(1, 2),
-            },
-        },
-        Kind::Stall => Do::Stall {
+        Kind::Compound => out.push(compound(d, mix, state)),
+        Kind::Echo => out.push(Do::Echo),
+        Kind::Cancel => out.push(Do::Cancel { nth: d.small(3) }),
+        Kind::Session => session(d, mix, state, me, out),
+        Kind::Tree => tree_step(d, mix, state, out),
+        Kind::Raw => {
+            out.push(Do::Raw(raw(d)));
+            if d.chance(1, 2) {
+                *state = State::fresh();
+            }
+        }
+        Kind::Reconnect => {
+            *state = State::fresh();
+            out.push(match d.below(4) {
+                0 => Do::HalfClose,
+                _ => Do::Reconnect {
+                    replace: d.chance(1, 2),
+                    reset: d.chance(1, 2),
+                },
+            });
+        }
+        Kind::Stall => out.push(Do::Stall {
             ms: d.pick(&[1, 50, 1000]),
-        },
-        kind => Do::Call {
-            tree: tree(d),
-            call: call(d, mix, kind),
-        },
+        }),
+        kind => out.push(Do::Call {
+            tree: state.tree(d),
+            call: calls::call(d, mix, state, kind),
+        }),
     }
 }
 
-fn session(d: &mut Dice, mix: &Mix, me: u8) -> Do {
-    match d.below(6) {
-        0 | 1 => Do::Logon {
-            session: 1,
-            user: d.small(5),
-            wrong: d.chance(1, 4),
-        },
-        2 | 3 => Do::Reauthenticate {
+fn tree_step(d: &mut Dice, mix: &Mix, state: &mut State, out: &mut Vec<Do>) {
+    let share = d.pick(&[mix.share, mix.share, mix.share, 0, 1, 2, 3, 4]);
+    if d.chance(1, 3) {
+        let tree = state.tree(d);
+        out.push(Do::TreeDisconnect { tree });
+        state.files.clear();
+        state.trees.retain(|t| *t != tree);
+        if tree != 0 {
+            return;
+        }
+    }
+    let tree = if state.trees.contains(&0) {
+        d.between(1, 2) as u8
+    } else {
+        0
+    };
+    out.push(Do::Tree {
+        tree,
+        session: d.pick(&[0, 0, 0, 0, 1, 7]),
+        share: if tree == 0 { mix.share } else { share },
+    });
+    state.trees.push(tree);
+}
+
+fn session(d: &mut Dice, mix: &Mix, state: &mut State, me: u8, out: &mut Vec<Do>) {
+    match d.below(8) {
+        0 | 1 => {
+            out.push(Do::Logon {
+                session: 1,
+                user: d.pick(&[0, 1, 2, 3, 4]),
+                wrong: d.chance(1, 4),
+            });
+            out.push(Do::Tree {
+                tree: 1,
+                session: 1,
+                share: mix.share,
+            });
+            state.trees.push(1);
+        }
+        2..=4 => out.push(Do::Reauthenticate {
             session: d.pick(&[0, 0, 1]),
-        },
-        4 if mix.clients > 1 => Do::Bind {
-            from: (me + 1) % mix.clients,
-        },
-        _ => Do::Logoff {
-            session: d.pick(&[0, 1, 1, 7]),
-        },
+        }),
+        5 | 6 if mix.clients > 1 => {
+            out.push(Do::Bind {
+                from: (me + 1) % mix.clients,
+            });
+            out.push(Do::Tree {
+                tree: 2,
+                session: 7,
+                share: mix.share,
+            });
+            state.trees.push(2);
+        }
+        _ => {
+            let session = d.pick(&[0, 1, 1, 7]);
+            out.push(Do::Logoff { session });
+            if session == 0 {
+                *state = State::fresh();
+                out.push(Do::Logon {
+                    session: 0,
+                    user: 0,
+                    wrong: false,
+                });
+                out.push(Do::Tree {
+                    tree: 0,
+                    session: 0,
+                    share: mix.share,
+                });
+            }
+        }
     }
 }
 
-fn compound(d: &mut Dice, mix: &Mix) -> Do {
+fn compound(d: &mut Dice, mix: &Mix, state: &mut State) -> Do {
     let related = d.chance(2, 3);
     let many = d.between(1, 4);
     let mut calls = Vec::new();
     if d.chance(2, 3) {
-        calls.push(call(d, mix, Kind::Open));
+        calls.push(calls::call(d, mix, state, Kind::Open));
     }
     for _ in 0..many {
         let kind = d.pick(&[
@@ -374,228 +491,15 @@ fn compound(d: &mut Dice, mix: &Mix) -> Do {
             Kind::Notify,
             Kind::Delete,
         ]);
-        calls.push(call(d, mix, kind));
+        calls.push(calls::call(d, mix, state, kind));
     }
     if d.chance(2, 3) {
-        calls.push(call(d, mix, Kind::Close));
+        calls.push(calls::call(d, mix, state, Kind::Close));
     }
     Do::Compound {
-        tree: tree(d),
+        tree: state.tree(d),
         related,
         calls,
-    }
-}
-
-fn open(d: &mut Dice, mix: &Mix) -> Call {
-    let all = 0x001f_01ff;
-    let (access, share) = if mix.friendly && d.chance(9, 10) {
-        (all, 7)
-    } else {
-        let access = d.pick(&[
-            all,
-            1,
-            2,
-            3,
-            0x0001_0000,
-            0x80,
-            0x8000_0000,
-            0x4000_0000,
-            0x0200_0000,
-            0,
-        ]);
-        (access, d.pick(&[7, 7, 7, 0, 1, 2, 3, 4, 5, 6]))
-    };
-    let mut options = d.pick(&[0, 0, 0, 0, 0x40, 0x40, 1, 1]);
-    if d.chance(1, 10) {
-        options |= 0x1000;
-    }
-    if d.chance(1, 30) {
-        options |= d.pick(&[
-            0x2,
-            0x4,
-            0x8,
-            0x20,
-            0x100,
-            0x2000,
-            0x4000,
-            0x0020_0000,
-            0x0080_0000,
-        ]);
-    }
-    Call::Open {
-        slot: slot(d),
-        name: d.pick(&mix.names),
-        disposition: d.pick(&[1, 3, 3, 3, 2, 5, 0, 4, 1, 9]),
-        access,
-        share,
-        options,
-        oplock: d.pick(&[0, 0, 1, 8, 9]),
-        contexts: d.chance(1, 8),
-    }
-}
-
-fn call(d: &mut Dice, mix: &Mix, kind: Kind) -> Call {
-    let slot = slot(d);
-    match kind {
-        Kind::Close => Call::Close {
-            slot,
-            attributes: d.chance(1, 2),
-        },
-        Kind::Read => Call::Read {
-            slot,
-            offset: offset(d, mix),
-            len: length(d, mix),
-            minimum: if d.chance(1, 8) {
-                1 + u32::from(d.small(200))
-            } else {
-                0
-            },
-        },
-        Kind::Write => Call::Write {
-            slot,
-            // From here on all ones mean "at the end".
-            offset: offset(d, mix),
-            len: length(d, mix),
-            fill: d.small(255),
-            through: d.chance(1, 6),
-        },
-        Kind::Flush => Call::Flush { slot },
-        Kind::Lock => lock(d, slot),
-        Kind::List => Call::List {
-            slot,
-            class: d.pick(&[1, 2, 3, 12, 37, 38, 37, 99]),
-            flags: d.pick(&[0, 0, 1, 2, 3, 0x10]),
-            pattern: d.small(6),
-            len: d
-                .pick(&[65536, 4096, 300, 100, 0])
-                .min(mix.longest.max(300)),
-        },
-        Kind::Notify => Call::Notify {
-            slot,
-            filter: d.pick(&[0xfff, 3, 0x10, 1, 0]),
-            tree: d.chance(1, 2),
-            len: d.pick(&[4096, 4096, 64, 0]),
-        },
-        Kind::Query => query(d, slot),
-        Kind::Set => Call::Set {
-            slot,
-            set: match d.below(6) {
-                0 | 1 => Set::Size(offset(d, mix)),
-                2 => Set::Allocation(offset(d, mix)),
-                3 => Set::Attributes(d.pick(&[0x80, 0x20, 1, 2, 0x100, 0x10])),
-                4 => Set::Ea(d.pick(&[0, 5, 200])),
-                _ => Set::Security {
-                    open: d.chance(3, 4),
-                },
-            },
-        },
-        Kind::Delete => Call::Set {
-            slot,
-            set: Set::Delete(d.chance(4, 5)),
-        },
-        Kind::Rename => Call::Set {
-            slot,
-            set: if d.chance(1, 4) {
-                Set::Link {
-                    to: d.pick(&mix.names),
-                    replace: d.chance(1, 2),
-                }
-            } else {
-                Set::Rename {
-                    to: d.pick(&mix.names),
-                    replace: d.chance(1, 2),
-                }
-            },
-        },
-        Kind::Ioctl => Call::Ioctl {
-            slot,
-            control: ioctl(d, mix),
-        },
-        Kind::Copy => Call::Ioctl {
-            slot,
-            control: if d.chance(1, 2) {
-                Control::ResumeKey
-            } else {
-                Control::Copy {
-                    from: offset(d, mix),
-                    to: offset(d, mix),
-                    len: length(d, mix),
-                }
-            },
-        },
-        _ => open(d, mix),
-    }
-}
-
-fn lock(d: &mut Dice, slot: u8) -> Call {
-    let unlock = d.chance(1, 3);
-    let many = d.pick(&[1, 1, 1, 2, 3]);
-    let ranges = (0..many)
-        .map(|_| {
-            let flags = match (unlock, d.chance(1, 2)) {
-                (true, _) => 4,
-                (false, exclusive) => {
-                    let kind = if exclusive { 2 } else { 1 };
-                    // Only a single one may wait ([MS-SMB2] 2.2.26.1).
-                    let waits = many == 1 && d.chance(2, 3);
-                    if waits { kind } else { kind | 0x10 }
-                }
-            };
-            (
-                d.pick(&[0, 0, 10, 100]),
-                d.pick(&[10, 10, 1, 100, 0]),
-                flags,
-            )
-        })
-        .collect();
-    Call::Lock { slot, ranges }
-}
-
-fn query(d: &mut Dice, slot: u8) -> Call {
-    let (kind, class, more) = match d.below(8) {
-        0 => (FILE_SYSTEM, d.pick(&[1, 3, 4, 5, 7, 11]), 0),
-        1 => (SECURITY, 0, d.pick(&[1, 2, 4, 7])),
-        _ => (
-            FILE,
-            d.pick(&[
-                4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 21, 22, 34, 35, 46, 48, 59, 250,
-            ]),
-            0,
-        ),
-    };
-    Call::Query {
-        slot,
-        kind,
-        class,
-        more,
-        len: d.pick(&[4096, 4096, 1000, 40, 8, 0]),
-    }
-}
-
-fn ioctl(d: &mut Dice, mix: &Mix) -> Control {
-    match d.below(7) {
-        0 => {
-            let from = offset(d, mix);
-            Control::Zero {
-                from,
-                beyond: from.saturating_add(u64::from(length(d, mix))),
-            }
-        }
-        1 => Control::Sparse(d.chance(2, 3)),
-        2 | 3 => Control::Ranges {
-            offset: offset(d, mix),
-            len: offset(d, mix),
-            room: d.pick(&[1024, 16, 8]),
-        },
-        4 => Control::Interfaces,
-        5 => Control::Transceive(u16::from(d.small(80))),
-        _ => Control::Other(d.pick(&[
-            0x0009_009c,
-            0x0014_4064,
-            0x0006_0194,
-            0x0011_400c,
-            0x0009_0090,
-        ])),
     }
 }
 
@@ -618,7 +522,7 @@ fn raw(d: &mut Dice) -> Raw {
         14 => Raw::Negotiate,
         15 => Raw::Stranger,
         16..=18 => Raw::Mutated {
-            slot: slot(d),
+            slot: d.small(SLOTS),
             at: d.small(48),
             bits: 1 << d.small(8),
         },
