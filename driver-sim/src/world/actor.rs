@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use smb_engine::time::Instant;
-use smb_proto::crypto::{Cipher, SigningAlgorithm};
+use smb_proto::crypto::{Cipher, Key, SigningAlgorithm};
 use smb_proto::fsctl::{ResumeKey, SrvResumeKeyResponse};
 use smb_proto::id::{FileId, MessageId, SessionId};
 use smb_proto::msg::negotiate::GlobalCapabilities;
@@ -95,6 +95,8 @@ pub(super) struct Actor {
     parked: Vec<MessageId>,
     /// It has broken the rules: what it gets may be anything.
     pub(super) lenient: bool,
+    /// Keys of sessions that it has made since these were last taken.
+    pub(super) new_keys: Vec<(SessionId, Key)>,
 }
 
 impl Actor {
@@ -131,6 +133,7 @@ impl Actor {
             expected: BTreeMap::new(),
             parked: Vec::new(),
             lenient: false,
+            new_keys: Vec::new(),
         }
     }
 
@@ -304,6 +307,8 @@ impl Actor {
     }
 
     fn logged_on(&mut self, logon: LogonId, session: SessionId) {
+        let key = self.client.as_ref().and_then(|c| c.session_key(session));
+        self.new_keys.extend(key.map(|key| (session, key)));
         if let Some(slot) = self.logons.remove(&logon) {
             self.sessions.insert(slot, Slot::Holds(session));
         }

@@ -181,7 +181,11 @@ impl Disk {
     /// Somebody changes the share past the server. What cannot be done is not done.
     pub(super) fn edit(&self, now: Now, edit: &Edit, panel: &Panel) -> Result<(), VfsError> {
         let name = |n: u8| NAMES[usize::from(n) % NAMES.len()];
-        let touched = |path: &str| panel.tell(now, &Seen::Outside(Outside::Touched { path }));
+        let touched = |path: &str| {
+            // Directories on the way are made where they are missing.
+            let path = path.split('\\').next().unwrap_or(path);
+            panel.tell(now, &Seen::Outside(Outside::Touched { path }));
+        };
         match *edit {
             Edit::Write { name: n, len, fill } => {
                 touched(name(n));

@@ -26,6 +26,7 @@ use super::server;
 use super::stats::Stats;
 use super::step::{Do, Step, Who};
 use super::story::Story;
+use super::tape::Tape;
 use super::{Failure, Options, Outcome};
 use crate::check::{self, Outside, Panel, Seen};
 use crate::pair::BEGIN;
@@ -101,6 +102,7 @@ pub(super) struct Machine {
     hash: Fnv,
     pub(super) panel: Panel,
     pub(super) eye: Eye,
+    tape: Option<Tape>,
 }
 
 impl Machine {
@@ -134,6 +136,7 @@ impl Machine {
             hash: Fnv(0xcbf2_9ce4_8422_2325),
             panel,
             eye,
+            tape: options.capture.then(Tape::default),
             plan: plan.clone(),
         }
     }
@@ -164,6 +167,7 @@ impl Machine {
             hash: self.hash.finish(),
             stats,
             story,
+            tape: self.tape,
         }
     }
 
@@ -294,6 +298,9 @@ impl Machine {
         if !wire.alive {
             return;
         }
+        if let Some(tape) = &mut self.tape {
+            tape.data(self.now, number, wire.actor, true, &bytes);
+        }
         for due in wire.down.send(self.now.mono, &self.net, bytes) {
             self.queue.at(due, Coming::Down(number));
         }
@@ -374,6 +381,13 @@ impl Machine {
             let Some(arrival) = wire.up.arrive(self.now.mono) else {
                 return Ok(());
             };
+            if let (Some(tape), Some(_)) = (&mut self.tape, wire.conn) {
+                match &arrival {
+                    Arrival::Bytes(b) => tape.data(self.now, number, wire.actor, false, b),
+                    Arrival::End => tape.ended(self.now, number, wire.actor, false),
+                    Arrival::Break => tape.reset(self.now, number, wire.actor),
+                }
+            }
             if wire.down.on_way() > self.net.send_buffer && arrival != Arrival::Break {
                 wire.held_back.push(arrival);
                 continue;
@@ -499,6 +513,9 @@ impl Machine {
         let Some(conn) = self.wires[number].conn.take() else {
             return Ok(());
         };
+        if let Some(tape) = &mut self.tape {
+            tape.ended(self.now, number, self.wires[number].actor, true);
+        }
         self.wires[number].held_back.clear();
         self.by_conn.remove(&conn);
         self.input(|engine, now| engine.closed(now, conn))
@@ -521,6 +538,11 @@ impl Machine {
             }
             self.tell(|| format!("client {number} gives up: {fault}"));
             return self.drop_connection(number, true);
+        }
+        if let Some(tape) = &mut self.tape {
+            for (session, key) in self.actors[number].new_keys.drain(..) {
+                tape.key(session, key);
+            }
         }
         self.turn(number)
     }
@@ -618,6 +640,9 @@ impl Machine {
             closing: false,
         });
         self.by_conn.insert(conn, wire);
+        if let Some(tape) = &mut self.tape {
+            tape.opened(self.now, wire, number);
+        }
         self.tell(|| format!("client {number} connects: {conn}"));
         self.settle()?;
         self.actors[number].connected(wire, self.now.wall, self.plan.stub_crypto);

@@ -46,6 +46,7 @@ mod stats;
 pub mod step;
 mod story;
 pub mod swarm;
+mod tape;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -53,6 +54,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use stats::Stats;
+pub use tape::{Tape, TapeError};
 
 use machine::Machine;
 use plan::Plan;
@@ -99,6 +101,8 @@ pub struct Outcome {
     pub stats: Stats,
     /// The conversation in words, if it was asked for.
     pub story: Vec<String>,
+    /// The packets, if they were asked for.
+    pub tape: Option<Tape>,
 }
 
 /// Runs a world to its end.

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -8,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use driver_sim::world::plan::Plan;
-use driver_sim::world::{self, Options, Outcome, Stats, swarm};
+use driver_sim::world::{self, Options, Outcome, Stats, Tape, swarm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Runs the world of each seed and prints a hash of all that the server sent.
@@ -30,6 +32,10 @@ pub(crate) struct Args {
     /// Prints the conversation, with what the server's tables do (one seed only).
     #[arg(long)]
     trace: bool,
+    /// Writes the packets into a pcapng file (one seed only). What is encrypted in it opens with options
+    /// that are printed, and are in the file's comment: pcapng has no place for keys of SMB sessions.
+    #[arg(long, value_name = "FILE", conflicts_with = "stub_crypto")]
+    pcapng: Option<PathBuf>,
     /// Replaces signatures and ciphers by checksums. Everything else stays, also the bytes around
     /// them; it is a little faster.
     #[arg(long)]
@@ -69,14 +75,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let plan: Plan = serde_json::from_str(&text)
             .with_context(|| format!("{} is no script", file.display()))?;
         let again = format!("smb-sim run --script {}", file.display());
-        return Ok(one(args, &plan, &again));
+        return one(args, &plan, &again);
     }
     if seeds.end - seeds.start == 1 {
         let plan = swarm::plan(seeds.start, args.stub_crypto);
-        return Ok(one(args, &plan, &reproduce(args, seeds.start)));
+        return one(args, &plan, &reproduce(args, seeds.start));
     }
-    if args.trace {
-        bail!("--trace is for one seed");
+    if args.trace || args.pcapng.is_some() {
+        bail!("--trace and --pcapng are for one seed");
     }
     Ok(many(args, seeds))
 }
@@ -91,10 +97,10 @@ fn reproduce(args: &Args, seed: u64) -> String {
     format!("smb-sim run --seed {seed}{stub}")
 }
 
-fn one(args: &Args, plan: &Plan, again: &str) -> ExitCode {
+fn one(args: &Args, plan: &Plan, again: &str) -> anyhow::Result<ExitCode> {
     let options = Options {
         trace: args.trace,
-        ..Options::default()
+        capture: args.pcapng.is_some(),
     };
     let begin = Instant::now();
     let outcome = world::run(plan, &options);
@@ -119,8 +125,25 @@ fn one(args: &Args, plan: &Plan, again: &str) -> ExitCode {
         println!("FAILED {failure}");
         println!("again: {again} --trace");
     }
+    if let (Some(file), Some(tape)) = (&args.pcapng, &outcome.tape) {
+        write_capture(file, tape)?;
+    }
     println!("hash {:016x}", outcome.hash);
-    ExitCode::from(u8::from(failed))
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn write_capture(file: &Path, tape: &Tape) -> anyhow::Result<()> {
+    let what = || format!("cannot write {}", file.display());
+    let mut out = BufWriter::new(File::create(file).with_context(what)?);
+    tape.write(&mut out).with_context(what)?;
+    out.flush().with_context(what)?;
+    println!(
+        "capture: tshark -r {} {}",
+        file.display(),
+        tape.wireshark_options().join(" ")
+    );
+    println!("(the first option alone opens all but sessions of guests)");
+    Ok(())
 }
 
 fn many(args: &Args, seeds: Range<u64>) -> ExitCode {
