@@ -349,8 +349,12 @@ impl Decoder {
             Signature::Unknown
         } else if keys.any(|key| key.verify(&message.raw)) {
             Signature::Good
-        } else if message.is_interim() {
-            // [MS-SMB2] 3.2.5.1.3: clients do not look at it, and servers put in what they like.
+        } else if message.sealed && message.header.signature == [0; 16] {
+            // [MS-SMB2] 3.1.4.1: what is encrypted is not signed, whatever the flag says.
+            Signature::Unsigned
+        } else if message.is_interim() || message.sealed {
+            // [MS-SMB2] 3.2.5.1.3: the other side does not look at these, and servers put in what
+            // they like.
             Signature::Unknown
         } else {
             Signature::Bad

@@ -53,7 +53,7 @@ pub(super) struct Framer {
 }
 
 /// Whether a frame can begin with these bytes; `None` if there are too few to tell.
-fn begins_frame(bytes: &[u8]) -> Option<bool> {
+pub(super) fn begins_frame(bytes: &[u8]) -> Option<bool> {
     let first = *bytes.first()?;
     if NetBiosType::from_code(first).is_some() {
         return Some(true);

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::decode::{Decoder, Frame, Item, Shared};
 use super::file::{Next, Packet, PacketFile};
-use super::framing::{Cut, Framer, surely_begins};
+use super::framing::{Cut, Framer, begins_frame, surely_begins};
 use super::keys::Scope;
 use super::packet::{Dissected, Segment, dissect};
 use super::secrets::Secrets;
@@ -111,6 +111,17 @@ struct Handshake {
     client: Option<SocketAddr>,
     client_isn: Option<u32>,
     server_isn: Option<u32>,
+    /// The client's first bytes, if they are too few to tell what they begin: some clients send
+    /// the length of a message by itself.
+    early: Option<Early>,
+}
+
+/// A segment put aside.
+#[derive(Debug)]
+struct Early {
+    seq: u32,
+    bytes: Vec<u8>,
+    place: Place,
 }
 
 #[derive(Debug, Default)]
@@ -324,10 +335,14 @@ impl<R: Read> Reader<R> {
                     return false;
                 }
                 handshake = self.handshakes.remove(&key).unwrap_or_default();
-                if surely_begins(segment.payload) != Some(true) {
-                    return false;
+                match self.is_smb(&mut handshake, segment) {
+                    Some(true) => handshake.client.unwrap_or_else(|| guess_client(segment)),
+                    Some(false) => return false,
+                    None => {
+                        self.handshakes.insert(key, handshake);
+                        return false;
+                    }
                 }
-                handshake.client.unwrap_or_else(|| guess_client(segment))
             }
         };
         if self.conversations.len() >= CONVERSATIONS_MAX {
@@ -365,6 +380,7 @@ impl<R: Read> Reader<R> {
             notes: Vec::new(),
         });
         let mut halves = [Half::default(), Half::default()];
+        let mut framers = [Framer::new(whole), Framer::new(whole)];
         let [to_server, to_client] = &mut halves;
         if let Some(isn) = handshake.client_isn {
             to_server.syn(isn);
@@ -384,6 +400,24 @@ impl<R: Read> Reader<R> {
         } else {
             handshake.client_isn
         };
+        if let Some(early) = &handshake.early {
+            let [to_server, _] = &mut halves;
+            let (bytes, place) = (&early.bytes, early.place);
+            let mut pieces = Vec::new();
+            to_server.segment(
+                early.seq,
+                bytes,
+                bytes.len(),
+                false,
+                place,
+                WAITING_MAX,
+                &mut pieces,
+            );
+            // Too little for a frame, so that nothing but the framer gets it.
+            for piece in pieces {
+                framers[0].take(piece, &mut Vec::new());
+            }
+        }
         self.flows.insert(
             key,
             Flow {
@@ -391,7 +425,7 @@ impl<R: Read> Reader<R> {
                 client,
                 isn,
                 halves,
-                framers: [Framer::new(whole), Framer::new(whole)],
+                framers,
                 decoder: Decoder::new(Scope::Address(server)),
                 held: 0,
                 gaps: 0,
@@ -399,6 +433,32 @@ impl<R: Read> Reader<R> {
             },
         );
         true
+    }
+
+    /// Whether the first data of a connection begin an SMB frame; `None` if there are too few.
+    fn is_smb(&self, handshake: &mut Handshake, segment: &Segment<'_>) -> Option<bool> {
+        let first = handshake.client_isn.map(|isn| isn.wrapping_add(1));
+        let from_start = handshake.client == Some(segment.from) && first == Some(segment.seq);
+        match &handshake.early {
+            None if from_start && begins_frame(segment.payload).is_none() => {
+                handshake.early = Some(Early {
+                    seq: segment.seq,
+                    bytes: segment.payload.to_vec(),
+                    place: self.last,
+                });
+                None
+            }
+            Some(early) if handshake.client == Some(segment.from) => {
+                let end = early.seq.wrapping_add(early.bytes.len() as u32);
+                if end != segment.seq {
+                    return Some(false);
+                }
+                let head = segment.payload.iter().take(16);
+                let all: Vec<u8> = early.bytes.iter().chain(head).copied().collect();
+                Some(surely_begins(&all) == Some(true))
+            }
+            None | Some(_) => Some(surely_begins(segment.payload) == Some(true)),
+        }
     }
 
     /// Gives a segment to its connection.
