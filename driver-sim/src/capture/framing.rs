@@ -301,7 +301,9 @@ impl Framer {
         let held = self.buf.len() as u64;
         self.buf = BytesMut::new();
         self.state = State::Lost(0);
-        out.push(Cut::Gap(held, GapCause::Limit, place));
+        if held > 0 {
+            out.push(Cut::Gap(held, GapCause::Limit, place));
+        }
     }
 
     /// The stream ends.
