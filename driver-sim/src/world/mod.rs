@@ -40,6 +40,7 @@ pub mod plan;
 mod queue;
 mod raw;
 mod request;
+pub mod scenario;
 pub mod server;
 pub mod shrink;
 mod stats;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use driver_sim::world::plan::Plan;
-use driver_sim::world::{self, Options, Outcome, Stats, Tape, swarm};
+use driver_sim::world::{self, Options, Outcome, Stats, Tape, scenario, swarm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Runs the world of each seed and prints a hash of all that the server sent.
@@ -29,6 +29,12 @@ pub(crate) struct Args {
     /// A script that `smb-sim shrink --out` wrote.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// A world with a name in the place of random ones; the seed then decides about delays only.
+    #[arg(long, value_name = "NAME", conflicts_with = "script")]
+    scenario: Option<String>,
+    /// Lists the names.
+    #[arg(long)]
+    list: bool,
     /// Prints the conversation, with what the server's tables do (one seed only).
     #[arg(long)]
     trace: bool,
@@ -62,6 +68,17 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.list {
+        for s in scenario::ALL {
+            println!("{:<18} {}", s.name, s.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(name) = &args.scenario
+        && scenario::find(name).is_none()
+    {
+        bail!("no scenario {name:?}; smb-sim run --list names them all");
+    }
     let seeds = match (&args.seeds, args.seed) {
         (Some(range), _) => range.clone(),
         (None, Some(seed)) => seed..seed.saturating_add(1),
@@ -78,7 +95,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return one(args, &plan, &again);
     }
     if seeds.end - seeds.start == 1 {
-        let plan = swarm::plan(seeds.start, args.stub_crypto);
+        let plan = plan(args, seeds.start);
         return one(args, &plan, &reproduce(args, seeds.start));
     }
     if args.trace || args.pcapng.is_some() {
@@ -87,14 +104,24 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(many(args, seeds))
 }
 
+/// The plan of a seed.
+fn plan(args: &Args, seed: u64) -> Plan {
+    match args.scenario.as_deref().and_then(scenario::find) {
+        Some(scenario) => scenario.plan(seed, args.stub_crypto),
+        None => swarm::plan(seed, args.stub_crypto),
+    }
+}
+
 /// The command that runs one seed again.
 fn reproduce(args: &Args, seed: u64) -> String {
-    let stub = if args.stub_crypto {
-        " --stub-crypto"
-    } else {
-        ""
-    };
-    format!("smb-sim run --seed {seed}{stub}")
+    let mut command = format!("smb-sim run --seed {seed}");
+    if let Some(name) = &args.scenario {
+        command.push_str(&format!(" --scenario {name}"));
+    }
+    if args.stub_crypto {
+        command.push_str(" --stub-crypto");
+    }
+    command
 }
 
 fn one(args: &Args, plan: &Plan, again: &str) -> anyhow::Result<ExitCode> {
@@ -166,7 +193,7 @@ fn many(args: &Args, seeds: Range<u64>) -> ExitCode {
                     if seed >= seeds.end {
                         return;
                     }
-                    let plan = swarm::plan(seed, args.stub_crypto);
+                    let plan = plan(args, seed);
                     let outcome = world::run(&plan, &Options::default());
                     if sender.send((seed, outcome)).is_err() {
                         return;
