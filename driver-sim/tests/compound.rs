@@ -166,3 +166,22 @@ fn the_last_part_may_go_asynchronous() {
     assert!(last.was_async);
     pair.finish();
 }
+
+#[test]
+fn all_of_a_compound_is_told_that_the_session_has_expired() {
+    let lifetime = std::time::Duration::from_secs(10);
+    let mut pair = Pair::builder()
+        .config(|c| c.limits.session_lifetime = lifetime)
+        .build();
+    let tree = pair.mount();
+    let t = tree.target;
+    pair.advance(lifetime);
+    let parts = vec![
+        Part::new(t, ops::create("f", CreateDisposition::OpenIf)),
+        Part::new(t, ops::query_file(LAST, FileInfoClass::Basic)).related(),
+        Part::new(t, ops::close(LAST)).related(),
+    ];
+    let expired = NtStatus::NETWORK_SESSION_EXPIRED;
+    assert_eq!(statuses(&mut pair, tree, parts), [expired; 3]);
+    pair.finish();
+}

@@ -14,12 +14,14 @@ use smb_proto::FileTime;
 use smb_proto::dtyp::{
     AccessMask, Ace, AceFlags, AceType, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
 };
-use smb_proto::info::SecurityInformation;
+use smb_proto::info::{FileAttributes, SecurityInformation};
 
 use super::LocalFs;
+use super::dosattrib::DosAttrib;
 use super::error::{os, retry};
 use super::handle::{Node, Open};
 use super::identity::Acting;
+use super::meta::birth;
 use super::ntacl::{self, Stored};
 use super::options::HostId;
 use super::path::{file_type, stat_fd};
@@ -307,7 +309,9 @@ impl LocalFs {
         if self.own.is_root()
             && let AclSlot::Acl(acl) = &descriptor.dacl
         {
+            let before = stat_fd(open.node.fd()).map_err(os)?;
             self.change_permissions(open, descriptor, acl)?;
+            self.keep_writable(open, &before)?;
         }
         let holder = open.node.holder();
         let stat = stat_fd(open.node.fd()).map_err(os)?;
@@ -320,6 +324,31 @@ impl LocalFs {
                 Errno::TOOBIG | Errno::RANGE => VfsError::NoSpace,
                 e => os(e),
             })
+    }
+
+    /// A file without stored attributes is READONLY if its owner may not write. Where a descriptor
+    /// takes that permission away it is not meant so, hence the attributes are stored then.
+    fn keep_writable(&self, open: &Open, before: &Statx) -> Result<(), VfsError> {
+        let writable = |stat: &Statx| stat.stx_mode & 0o200 != 0;
+        if open.kind != FileType::RegularFile
+            || !self.options.store_dos_attributes
+            || !writable(before)
+            || writable(&stat_fd(open.node.fd()).map_err(os)?)
+        {
+            return Ok(());
+        }
+        let holder = open.node.holder();
+        if holder.size(xattr::DOSATTRIB).map_err(os)?.is_some() {
+            return Ok(());
+        }
+        let attributes = DosAttrib {
+            attributes: Some(FileAttributes::empty()),
+            creation: Some(birth(before)),
+        };
+        let value = self.stored_form(attributes, open.kind).encode();
+        holder
+            .set(xattr::DOSATTRIB, &value, XattrFlags::empty())
+            .map_err(os)
     }
 
     /// Makes owner and group those of a descriptor, where the host knows them.

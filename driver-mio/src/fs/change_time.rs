@@ -34,6 +34,18 @@ impl ChangeTimes {
         map.insert(node, Set { host, shown });
     }
 
+    /// Notes that a file was changed through this server: the host's clock may be too coarse to say.
+    pub(super) fn forget(&self, node: NodeId) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.remove(&node);
+    }
+
+    /// Whether nothing is remembered.
+    pub(super) fn is_empty(&self) -> bool {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.is_empty()
+    }
+
     /// What to show for a file whose change time is `host` by the host.
     pub(super) fn shown(&self, node: NodeId, host: FileTime) -> FileTime {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,6 +67,10 @@ mod tests {
         times.set(node, FileTime(5), FileTime(1));
         assert_eq!(times.shown(node, FileTime(5)), FileTime(1));
         assert_eq!(times.shown(node, FileTime(6)), FileTime(6));
+        times.set(node, FileTime(6), FileTime(1));
+        times.forget(node);
+        assert_eq!(times.shown(node, FileTime(6)), FileTime(6));
+        assert!(times.is_empty());
         for file in 0..=MAX as u64 {
             times.set(NodeId { volume: 1, file }, FileTime(5), FileTime(1));
         }

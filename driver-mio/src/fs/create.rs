@@ -238,7 +238,7 @@ impl LocalFs {
                 let kept = if supersede {
                     FileAttributes::empty()
                 } else {
-                    settable(dos.attributes.unwrap_or_default())
+                    dos.attributes.unwrap_or_default()
                 };
                 dos.attributes = Some(kept | given);
             },

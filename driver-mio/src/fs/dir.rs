@@ -150,10 +150,15 @@ impl LocalFs {
         if !open.is_directory() {
             return Err(VfsError::NotADirectory);
         }
-        let mut walk = Walk::begin(open.node.fd()).map_err(os)?;
-        match walk.next().map_err(os)? {
-            None => Ok(VfsReply::Done),
-            Some(_) => Err(VfsError::NotEmpty),
-        }
+        has_no_names(&open.node).map(|()| VfsReply::Done)
+    }
+}
+
+/// Refuses a directory with entries.
+pub(super) fn has_no_names(directory: &Node) -> Result<(), VfsError> {
+    let mut walk = Walk::begin(directory.fd()).map_err(os)?;
+    match walk.next().map_err(os)? {
+        None => Ok(()),
+        Some(_) => Err(VfsError::NotEmpty),
     }
 }

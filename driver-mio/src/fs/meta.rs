@@ -141,7 +141,12 @@ impl LocalFs {
             size,
             allocation,
             attributes,
-            links: stat.stx_nlink,
+            // A directory has one name, whatever the host counts in it.
+            links: if directory {
+                stat.stx_nlink.min(1)
+            } else {
+                stat.stx_nlink
+            },
             ea_size: extra.ea_size,
             reparse_tag: extra.reparse_tag,
         }

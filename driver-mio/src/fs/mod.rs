@@ -47,7 +47,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 use smb_engine::identity::Identity;
-use smb_engine::vfs::{Backend, Capabilities, NodeId, VfsOp, VfsReply, VfsResult};
+use smb_engine::vfs::{Backend, Capabilities, NodeId, VfsHandle, VfsOp, VfsReply, VfsResult};
 use thiserror::Error;
 
 pub use options::{AccountSids, HostId, LocalOptions, SidMapper};
@@ -236,6 +236,55 @@ impl Backend for LocalFs {
     }
 
     fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {
+        let changed = changed_by(&op).filter(|_| !self.change_times.is_empty());
+        let done = self.carry_out(by, op);
+        if !matches!(done, Err(_) | Ok(VfsReply::Written(0)))
+            && let Some(open) = changed.and_then(|handle| self.handles.get(handle).ok())
+        {
+            self.change_times.forget(open.id);
+        }
+        done
+    }
+}
+
+/// The handle of what an operation changes, unless that sets its change time.
+fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
+    match *op {
+        VfsOp::SetBasic { handle, ref change } => change.change.is_none().then_some(handle),
+        VfsOp::CopyRange { to, .. } => Some(to),
+        VfsOp::Overwrite { handle, .. }
+        | VfsOp::Write { handle, .. }
+        | VfsOp::SetSize { handle, .. }
+        | VfsOp::SetAllocation { handle, .. }
+        | VfsOp::Rename { handle, .. }
+        | VfsOp::Link { handle, .. }
+        | VfsOp::Remove { handle, .. }
+        | VfsOp::SetEas { handle, .. }
+        | VfsOp::SetSecurity { handle, .. }
+        | VfsOp::ZeroRange { handle, .. }
+        | VfsOp::SetSparse { handle, .. }
+        | VfsOp::SetReparse { handle, .. }
+        | VfsOp::DeleteReparse { handle, .. } => Some(handle),
+        VfsOp::Open { .. }
+        | VfsOp::OpenById { .. }
+        | VfsOp::Create { .. }
+        | VfsOp::Close { .. }
+        | VfsOp::Read { .. }
+        | VfsOp::Flush { .. }
+        | VfsOp::Stat { .. }
+        | VfsOp::CheckEmpty { .. }
+        | VfsOp::List { .. }
+        | VfsOp::Streams { .. }
+        | VfsOp::Eas { .. }
+        | VfsOp::Security { .. }
+        | VfsOp::Volume { .. }
+        | VfsOp::AllocatedRanges { .. }
+        | VfsOp::Reparse { .. } => None,
+    }
+}
+
+impl LocalFs {
+    fn carry_out(&self, by: &Identity, op: VfsOp) -> VfsResult {
         let get = |handle| self.handles.get(handle);
         match op {
             VfsOp::Open { at, how } => self.open_at(by, &at, how),

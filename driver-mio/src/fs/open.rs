@@ -171,6 +171,9 @@ impl LocalFs {
             .ok_or(VfsError::NotFound)?;
         let fd = reopen(open.node.fd(), OFlags::PATH).map_err(os)?;
         let stat = stat_fd(fd.as_fd()).map_err(os)?;
+        if stat.stx_nlink == 0 {
+            return Err(VfsError::NotFound);
+        }
         let at = super::handle::lock(&open.at).path.clone();
         let acting = self.own.act_as(by)?;
         self.open_found(acting, Found { fd, stat, at }, None, how.data)

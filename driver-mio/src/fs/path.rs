@@ -186,7 +186,9 @@ impl Tree {
         let Some(parent) = path.parent() else {
             return Err(VfsError::Invalid);
         };
-        let names = host_components(&parent)?;
+        // The whole name is judged before any of it is looked for, [MS-FSA] 2.1.5.1.
+        let mut names = host_components(path)?;
+        names.pop();
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         let (dir, at) = match self.beneath(
             self.root(),

@@ -95,10 +95,16 @@ impl LocalFs {
         offset: u64,
         beyond: u64,
     ) -> VfsResult {
+        if open.is_directory() {
+            return Err(VfsError::IsADirectory);
+        }
         if offset > beyond {
             return Err(VfsError::Invalid);
         }
-        if open.stream.is_some() {
+        if let Some(stream) = &open.stream {
+            if offset >= beyond.min(stream.size(&open.node)?) {
+                return Ok(VfsReply::Done);
+            }
             let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
             self.change_stream(by, open, |stream| {
                 stream.modify(&open.node, |data| {

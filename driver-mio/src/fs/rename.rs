@@ -12,7 +12,7 @@ use super::LocalFs;
 use super::error::{os, retry};
 use super::handle::{Open, lock};
 use super::meta::node_id;
-use super::names::to_host;
+use super::names::{to_host, to_share};
 use super::path::{Place, file_type, stat_fd};
 use super::xattr::magic;
 
@@ -33,24 +33,21 @@ impl LocalFs {
         replace: bool,
     ) -> VfsResult {
         let acting = self.own.act_as(by)?;
-        if open.stream.is_some() {
-            let new = to.stream.as_deref().ok_or(VfsError::NotSupported)?;
-            acting.or_as_server(|| self.rename_stream(open, new, replace))?;
-            lock(&open.at).stream = Some(new.to_owned());
-            return Ok(VfsReply::Done);
-        }
-        if to.stream.is_some() {
-            return Err(VfsError::NotSupported);
+        match (&from.stream, &to.stream, &open.stream) {
+            (None, None, None) => {}
+            (Some(old), Some(new), Some(stream)) => {
+                acting.or_as_server(|| self.rename_stream(open, stream, (old, new), replace))?;
+                lock(&open.at).stream = Some(new.clone());
+                return Ok(VfsReply::Done);
+            }
+            // A stream does not become a file, nor a file a stream.
+            _ => return Err(VfsError::Invalid),
         }
         if self.check_veto(&to.path)? {
             return Err(VfsError::AccessDenied);
         }
-        let source = self.tree.place(&from.path)?;
-        let target = match self.tree.place(&to.path) {
-            // The root directory is always there.
-            Err(VfsError::Invalid) => return Err(VfsError::AccessDenied),
-            place => place?,
-        };
+        let source = self.present_place(&from.path)?;
+        let target = self.new_place(&to.path, replace)?;
         let host = to_host(&target.name)?;
         let from_dir = stat_fd(source.dir.as_fd()).map_err(os)?;
         let to_dir = stat_fd(target.dir.as_fd()).map_err(os)?;
@@ -61,6 +58,29 @@ impl LocalFs {
         let new = target.at.join(&target.name).ok_or(VfsError::InvalidName)?;
         self.relocate(&from.path, &new);
         Ok(VfsReply::Done)
+    }
+
+    /// The place of a name that something open is said to have: if the way there is gone, so is the
+    /// name.
+    fn present_place(&self, path: &SharePath) -> Result<Place, VfsError> {
+        match self.tree.place(path) {
+            // The root directory has no name to lose.
+            Err(VfsError::Invalid) => Err(VfsError::AccessDenied),
+            Err(VfsError::PathNotFound | VfsError::NameTooLong | VfsError::InvalidName) => {
+                Err(VfsError::NotFound)
+            }
+            place => place,
+        }
+    }
+
+    /// The place of a new name.
+    fn new_place(&self, path: &SharePath, replace: bool) -> Result<Place, VfsError> {
+        match self.tree.place(path) {
+            // The root directory is always there, and a directory.
+            Err(VfsError::Invalid) if replace => Err(VfsError::AccessDenied),
+            Err(VfsError::Invalid) => Err(VfsError::Exists),
+            place => place,
+        }
     }
 
     /// The entry that is the name of `open`, as far as it still is.
@@ -98,6 +118,13 @@ impl LocalFs {
         replace: bool,
     ) -> Result<(), VfsError> {
         let (from, to) = (source.place.dir.as_fd(), target.dir.as_fd());
+        let own = source.place.at.join(&to_share(&source.host));
+        if open.kind == FileType::Directory
+            && own.is_some_and(|own| target.at.beneath(&own).is_some())
+        {
+            // Nothing moves into itself; the host would say so only after the target is gone.
+            return Err(VfsError::Invalid);
+        }
         if same_dir && source.host == host {
             return Ok(());
         }
@@ -119,8 +146,7 @@ impl LocalFs {
             // Another name of the same file: POSIX would leave both.
             unlink(from, &source.host, false)?;
         } else if open.kind == FileType::Directory {
-            unlink(to, &present, false)?;
-            return rename_new(from, &source.host, to, host);
+            return replace_file_by_directory(from, &source.host, to, &present, host);
         } else {
             retry(|| fs::renameat(from, &source.host[..], to, &present[..])).map_err(os)?;
         }
@@ -158,14 +184,14 @@ impl LocalFs {
         if open.kind == FileType::Directory {
             return Err(VfsError::IsADirectory);
         }
+        if stat_fd(open.node.fd()).map_err(os)?.stx_nlink == 0 {
+            return Err(VfsError::NotFound);
+        }
         if self.check_veto(to)? {
             return Err(VfsError::AccessDenied);
         }
         let acting = self.own.act_as(by)?;
-        let place = match self.tree.place(to) {
-            Err(VfsError::Invalid) => return Err(VfsError::AccessDenied),
-            place => place?,
-        };
+        let place = self.new_place(to, replace)?;
         let host = to_host(&place.name)?;
         let dir = place.dir.as_fd();
         let _one = self.node_lock(node_id(&stat_fd(dir).map_err(os)?));
@@ -211,10 +237,7 @@ impl LocalFs {
 
     /// Removes a name of a file or directory.
     pub(super) fn remove_name(&self, path: &SharePath, open: &Open) -> Result<(), VfsError> {
-        let place = match self.tree.place(path) {
-            Err(VfsError::Invalid) => return Err(VfsError::AccessDenied),
-            place => place?,
-        };
+        let place = self.present_place(path)?;
         let dir = stat_fd(place.dir.as_fd()).map_err(os)?;
         let _one = self.node_lock(node_id(&dir));
         let entry = self.entry_of(place, open)?;
@@ -247,6 +270,24 @@ fn rename_new(
         Err(Errno::INVAL | Errno::NOSYS) => retry(|| fs::renameat(from, old, to, new)).map_err(os),
         done => done.map_err(os),
     }
+}
+
+/// Puts a directory in the place of a file, which POSIX does not do in one step: the file steps
+/// aside, and comes back if the directory cannot take its place.
+fn replace_file_by_directory(
+    from: BorrowedFd<'_>,
+    old: &[u8],
+    to: BorrowedFd<'_>,
+    present: &[u8],
+    new: &[u8],
+) -> Result<(), VfsError> {
+    let aside = temporary_name();
+    rename_new(to, present, to, &aside)?;
+    if let Err(e) = rename_new(from, old, to, new) {
+        rename_new(to, &aside, to, present)?;
+        return Err(e);
+    }
+    unlink(to, &aside, false)
 }
 
 fn unlink(dir: BorrowedFd<'_>, name: &[u8], directory: bool) -> Result<(), VfsError> {

@@ -121,7 +121,7 @@ impl LocalFs {
     }
 
     pub(super) fn set_reparse(&self, by: &Identity, open: &Open, reparse: &Reparse) -> VfsResult {
-        if !self.xattrs || open.stream.is_some() {
+        if !self.xattrs {
             return Err(VfsError::NotSupported);
         }
         if !matches!(open.kind, FileType::RegularFile | FileType::Directory) {
@@ -131,7 +131,7 @@ impl LocalFs {
             return Err(VfsError::Invalid);
         }
         if open.kind == FileType::Directory {
-            self.check_empty(open)?;
+            super::dir::has_no_names(&open.node)?;
         }
         let acting = self.own.act_as(by)?;
         let holder = open.node.holder();

@@ -9,16 +9,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use rustix::fs::XattrFlags;
+use rustix::fs::{self, AtFlags, CWD, FileType, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 use smb_engine::identity::Identity;
 use smb_engine::names::{fold, same_name};
 use smb_engine::vfs::{NodeId, StreamInfo, VfsError, VfsReply, VfsResult, WriteAt};
 
 use super::LocalFs;
-use super::error::os;
+use super::error::{os, retry};
 use super::handle::{Node, Open, lock};
-use super::xattr::{Holder, STREAM_PREFIX, STREAM_TYPE};
+use super::xattr::{Holder, STREAM_PREFIX, STREAM_TYPE, magic};
 
 /// Bytes of data that one stream can have at most: XATTR_SIZE_MAX less the zero byte.
 pub(super) const MAX_STREAM: usize = 65_535;
@@ -64,6 +64,19 @@ struct State {
 }
 
 impl State {
+    /// Whether this is its name.
+    fn is(&self, name: &str) -> bool {
+        stream_of(&self.attribute).is_some_and(|s| same_name(s, name))
+    }
+
+    /// Takes the stream away from the file; who has it open keeps the data.
+    fn remove(&mut self, holder: &Holder<'_>) -> Result<(), VfsError> {
+        let data = self.load(holder)?;
+        holder.remove(&self.attribute).map_err(os)?;
+        self.orphan = Some(data);
+        Ok(())
+    }
+
     fn load(&self, holder: &Holder<'_>) -> Result<Vec<u8>, VfsError> {
         if let Some(data) = &self.orphan {
             return Ok(data.clone());
@@ -120,11 +133,15 @@ impl StreamFile {
         let mut state = self.lock();
         let mut data = state.load(&holder)?;
         change(&mut data)?;
-        state.store(&holder, data)
+        state.store(&holder, data)?;
+        touch(node)
     }
 
     /// Writes `bytes`; beyond the end the gap becomes zeros.
     pub(super) fn write(&self, node: &Node, at: WriteAt, bytes: &[u8]) -> Result<(), VfsError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.modify(node, |data| {
             let start = match at {
                 WriteAt::Offset(n) => usize::try_from(n).unwrap_or(usize::MAX),
@@ -144,6 +161,22 @@ impl StreamFile {
             resize(data, usize::try_from(size).unwrap_or(usize::MAX))
         })
     }
+}
+
+/// Notes that the file was modified, [MS-FSA] 2.1.4.17: for the host a change of an attribute is none.
+fn touch(node: &Node) -> Result<(), VfsError> {
+    let times = Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: fs::UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: 0,
+            tv_nsec: fs::UTIME_NOW,
+        },
+    };
+    let path = magic(node.fd());
+    retry(|| fs::utimensat(CWD, &path, &times, AtFlags::empty())).map_err(os)
 }
 
 fn resize(data: &mut Vec<u8>, len: usize) -> Result<(), VfsError> {
@@ -178,6 +211,13 @@ impl OpenStreams {
         });
         map.insert(key, Arc::downgrade(&open));
         open
+    }
+
+    /// The object of a stream, if it is open.
+    fn present(&self, node: NodeId, stream: &str) -> Option<Arc<StreamFile>> {
+        lock(&self.0)
+            .get(&(node, fold(stream)))
+            .and_then(Weak::upgrade)
     }
 
     fn forget(&self, node: NodeId, stream: &str) {
@@ -234,24 +274,19 @@ impl LocalFs {
         node.holder()
             .set(&attribute, &[0], XattrFlags::CREATE)
             .map_err(too_large)?;
+        touch(node)?;
         Ok(self.open_streams.get(id, stream, &attribute))
     }
 
     /// Removes a stream if it still is that of `open`.
     pub(super) fn remove_stream(&self, open: &Open, name: &str) -> Result<(), VfsError> {
-        let Some(stream) = &open.stream else {
-            return Err(VfsError::Invalid);
-        };
+        let stream = open.stream.as_ref().ok_or(VfsError::NotFound)?;
         let _one = self.node_lock(open.id);
         let mut state = stream.lock();
-        let is_it = stream_of(&state.attribute).is_some_and(|s| same_name(s, name));
-        if state.orphan.is_some() || !is_it {
+        if state.orphan.is_some() || !state.is(name) {
             return Err(VfsError::NotFound);
         }
-        let holder = open.node.holder();
-        let data = state.load(&holder)?;
-        holder.remove(&state.attribute).map_err(os)?;
-        state.orphan = Some(data);
+        state.remove(&open.node.holder())?;
         drop(state);
         self.open_streams.forget(open.id, name);
         Ok(())
@@ -261,31 +296,32 @@ impl LocalFs {
     pub(super) fn rename_stream(
         &self,
         open: &Open,
-        to: &str,
+        stream: &Arc<StreamFile>,
+        (from, to): (&str, &str),
         replace: bool,
     ) -> Result<(), VfsError> {
-        let Some(stream) = &open.stream else {
-            return Err(VfsError::Invalid);
-        };
         let new = attribute(to)?;
         let _one = self.node_lock(open.id);
         let holder = open.node.holder();
         let mut state = stream.lock();
-        if state.orphan.is_some() {
+        if state.orphan.is_some() || !state.is(from) {
             return Err(VfsError::NotFound);
         }
         if state.attribute == new {
             return Ok(());
         }
-        let from = stream_of(&state.attribute).unwrap_or_default().to_owned();
         let target = self.find_stream(&open.node, to)?;
         let mut value = state.load(&holder)?;
         value.push(0);
-        if let Some((attribute, _)) = target.filter(|(a, _)| *a != state.attribute) {
+        if let Some((attribute, name)) = target.filter(|(a, _)| *a != state.attribute) {
             if !replace {
                 return Err(VfsError::Exists);
             }
-            holder.remove(&attribute).map_err(os)?;
+            let open_target = self.open_streams.present(open.id, &name);
+            match open_target.filter(|target| !Arc::ptr_eq(target, stream)) {
+                Some(target) => target.lock().remove(&holder)?,
+                None => holder.remove(&attribute).map(drop).map_err(os)?,
+            }
         }
         // The space of the old one may be needed for the new one; on failure it is put back.
         holder.remove(&state.attribute).map_err(os)?;
@@ -297,7 +333,7 @@ impl LocalFs {
         }
         state.attribute = new;
         drop(state);
-        self.open_streams.rename(open.id, &from, to, stream);
+        self.open_streams.rename(open.id, from, to, stream);
         Ok(())
     }
 
@@ -306,10 +342,17 @@ impl LocalFs {
         if !self.xattrs {
             return Ok(());
         }
+        let _one = self.node_lock(open.id);
         let holder = open.node.holder();
-        for name in holder.list().map_err(os)? {
-            if stream_of(&name).is_some() {
-                holder.remove(&name).map_err(os)?;
+        for attribute in holder.list().map_err(os)? {
+            let Some(name) = stream_of(&attribute) else {
+                continue;
+            };
+            if let Some(stream) = self.open_streams.present(open.id, name) {
+                stream.lock().remove(&holder)?;
+                self.open_streams.forget(open.id, name);
+            } else {
+                holder.remove(&attribute).map_err(os)?;
             }
         }
         Ok(())
@@ -318,7 +361,7 @@ impl LocalFs {
     pub(super) fn streams(&self, open: &Open) -> VfsResult {
         let mut out = Vec::new();
         let info = self.info(open)?;
-        if open.kind != rustix::fs::FileType::Directory {
+        if open.kind != FileType::Directory {
             let (size, allocation) = if open.stream.is_some() {
                 let stat = super::path::stat_fd(open.node.fd()).map_err(os)?;
                 let file = self.info_of_node(&open.node, &stat, "")?;

@@ -69,7 +69,10 @@ impl LocalFs {
     }
 
     pub(super) fn set_allocation(&self, by: &Identity, open: &Open, size: u64) -> VfsResult {
-        if open.stream.is_some() {
+        if let Some(stream) = &open.stream {
+            if size == stream.size(&open.node)? {
+                return Ok(VfsReply::Done);
+            }
             self.change_stream(by, open, |stream| {
                 stream.modify(&open.node, |data| {
                     data.truncate(usize::try_from(size).unwrap_or(usize::MAX));

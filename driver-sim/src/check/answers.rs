@@ -197,6 +197,8 @@ impl Checker for Answers {
     fn observe(&mut self, _now: Now, seen: &Seen<'_>) -> Result<(), Violation> {
         match seen {
             Seen::Connected { conn } => {
+                // A server that was started anew gives out the same names again.
+                self.closing.remove(conn);
                 self.open.insert(*conn, BTreeMap::new());
                 Ok(())
             }

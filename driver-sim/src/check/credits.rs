@@ -142,7 +142,13 @@ impl Credits {
         taken.granted += granted;
         let taken = *taken;
         // Who asks for what it spends does not get poorer, unless it is at a limit.
-        let full = available >= max || span >= max.saturating_mul(4);
+        // Those in answers that have not left yet, since others of their message are not ready, count.
+        let promised: u64 = w
+            .taken
+            .values()
+            .map(|t| t.wanted.saturating_sub(t.granted))
+            .sum();
+        let full = available + promised >= max || span >= max.saturating_mul(4);
         if taken.granted < taken.wanted.min(taken.charge) && !full {
             return Err(wrong(format!(
                 "message {id} on {conn} took {} credits, asked for {}, was granted {}, and the client has {available}",

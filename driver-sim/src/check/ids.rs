@@ -8,7 +8,7 @@ use smb_engine::time::Now;
 use smb_proto::id::{FileId, MessageId, SessionId, TreeId};
 use smb_proto::{Header, NtStatus, msg};
 
-use super::{Checker, Seen, Violation};
+use super::{Checker, Outside, Seen, Violation};
 
 const NAME: &str = "ids";
 
@@ -131,6 +131,15 @@ impl Checker for Ids {
 
     fn observe(&mut self, _now: Now, seen: &Seen<'_>) -> Result<(), Violation> {
         match seen {
+            // A server that was started anew gives out the same names again.
+            Seen::Outside(Outside::Lost) => {
+                let judged = self.judged;
+                *self = Self {
+                    judged,
+                    ..Self::default()
+                };
+                Ok(())
+            }
             Seen::Request {
                 conn,
                 header,

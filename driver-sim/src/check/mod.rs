@@ -143,7 +143,8 @@ pub enum Outside<'a> {
         /// The content.
         content: Option<&'a [u8]>,
     },
-    /// The disk lost everything that had not been flushed.
+    /// The machine lost its power, and with it everything that had not been flushed. A new server has
+    /// started; the connections of the old one were told as [`Seen::Disconnected`] before.
     Lost,
     /// The operator wants the server to end: requests that wait are cancelled, and connections close.
     Drained,
@@ -201,9 +202,15 @@ pub trait Checker: Send {
 /// All checkers there are.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Checker>> {
+    all_for(smb_engine::config::Limits::default().max_credits)
+}
+
+/// All checkers there are, for a server that lets one connection have at most `max_credits`.
+#[must_use]
+pub fn all_for(max_credits: u16) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(Answers::default()),
-        Box::new(Credits::default()),
+        Box::new(Credits::new(max_credits)),
         Box::new(Ids::default()),
         Box::new(Levels::default()),
         Box::new(Files::default()),

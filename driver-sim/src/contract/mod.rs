@@ -13,6 +13,7 @@
 //! }
 //! ```
 
+mod corners;
 mod data;
 mod listing;
 mod metadata;
@@ -94,5 +95,17 @@ checks! {
         apart listed removed renamed overwritten on_directories created_with_file follow_the_file
     }
     Capabilities::SPARSE => ranges { zeroed sparse allocated limited }
+    Capabilities::empty() => corners {
+        links_of_directories names_before_places refused_rename_leaves_the_target
+        directory_replaces_file
+    }
+    Capabilities::HARD_LINKS => corners { no_link_to_the_removed }
+    Capabilities::SPARSE => corners { zeroing_nothing overwriting_a_sparse_file }
+    Capabilities::SECURITY => corners { descriptors_are_no_attributes }
+    Capabilities::EAS => corners { names_of_eas }
+    Capabilities::STREAMS => corners {
+        streams_that_lose_their_names renaming_streams streams_modify_the_file
+        streams_of_directories streams_that_make_their_file
+    }
     Capabilities::REPARSE => reparse { stored mismatched on_directories }
 }

@@ -21,11 +21,11 @@ impl State {
 
     /// Refuses a size that is too large, or for which there is no space.
     fn grow_to(&self, handle: VfsHandle, end: u64) -> Result<(), VfsError> {
+        let sparse = self.node_of(handle)?.is_sparse();
+        let has = self.stream_of(handle)?.content.allocation(sparse);
         if end > SIZE_MAX {
             return Err(VfsError::TooLarge);
         }
-        let sparse = self.node_of(handle)?.is_sparse();
-        let has = self.stream_of(handle)?.content.allocation(sparse);
         self.space_for(end.saturating_sub(has))
     }
 
@@ -88,9 +88,9 @@ impl State {
         let now = self.now;
         self.grow_to(handle, size)?;
         let content = self.content_to_change(handle)?;
-        let cuts = size < content.size();
+        let changes = size != content.size();
         content.set_allocation(size);
-        if cuts {
+        if changes {
             self.node_of_mut(handle)?.modified(now);
         }
         Ok(VfsReply::Done)
@@ -104,6 +104,7 @@ impl State {
         to_offset: u64,
         len: u64,
     ) -> VfsResult {
+        self.handle(to)?;
         let source = &self.stream_of(from)?.content;
         let rest = source.size().saturating_sub(from_offset);
         let len = usize::try_from(len.min(rest)).map_err(|_| VfsError::TooLarge)?;
@@ -113,11 +114,14 @@ impl State {
 
     pub(super) fn zero(&mut self, handle: VfsHandle, offset: u64, beyond: u64) -> VfsResult {
         let now = self.now;
+        let size = self.stream_of(handle)?.content.size();
         if beyond < offset {
             return Err(VfsError::Invalid);
         }
-        self.content_to_change(handle)?.zero(offset, beyond);
-        self.node_of_mut(handle)?.modified(now);
+        if offset < beyond.min(size) {
+            self.content_to_change(handle)?.zero(offset, beyond);
+            self.node_of_mut(handle)?.modified(now);
+        }
         Ok(VfsReply::Done)
     }
 
@@ -137,7 +141,10 @@ impl State {
 
     pub(super) fn set_sparse(&mut self, handle: VfsHandle, sparse: bool) -> VfsResult {
         let now = self.now;
-        self.stream_of(handle)?;
+        if self.handle(handle)?.stream.is_none() {
+            // [MS-FSA] 2.1.5.10.38
+            return Err(VfsError::Invalid);
+        }
         let node = self.node_of_mut(handle)?;
         node.attributes.set(FileAttributes::SPARSE_FILE, sparse);
         node.change = now;

@@ -1,11 +1,13 @@
 //! Walking a directory.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use smb_engine::names::Pattern;
 use smb_engine::vfs::{DirItem, Listing, VfsError, VfsHandle, VfsReply, VfsResult};
 
 use super::State;
+use super::node::Entry;
 
 impl State {
     /// The walk goes by folded name, so what is created or removed meanwhile moves nothing.
@@ -16,11 +18,7 @@ impl State {
         pattern: Option<&Pattern>,
         limit: usize,
     ) -> VfsResult {
-        let entries = self
-            .node_of(handle)?
-            .entries
-            .as_ref()
-            .ok_or(VfsError::NotADirectory)?;
+        let entries = self.entries_of(handle)?;
         let mut walked = match restart {
             true => None,
             false => self.handle(handle)?.walked.clone(),
@@ -52,10 +50,18 @@ impl State {
     }
 
     pub(super) fn check_empty(&self, handle: VfsHandle) -> VfsResult {
-        let entries = self.node_of(handle)?.entries.as_ref();
-        match entries.ok_or(VfsError::NotADirectory)?.is_empty() {
+        match self.entries_of(handle)?.is_empty() {
             true => Ok(VfsReply::Done),
             false => Err(VfsError::NotEmpty),
         }
+    }
+
+    /// The names in a directory; its streams have none.
+    fn entries_of(&self, handle: VfsHandle) -> Result<&BTreeMap<String, Entry>, VfsError> {
+        if self.is_named_stream(handle)? {
+            return Err(VfsError::NotADirectory);
+        }
+        let entries = self.node_of(handle)?.entries.as_ref();
+        entries.ok_or(VfsError::NotADirectory)
     }
 }

@@ -29,7 +29,9 @@ pub(super) fn merged(
         if ea.value.is_empty() {
             eas.remove(&key);
         } else {
-            eas.insert(key, ea.clone());
+            // One that exists keeps the case of its name.
+            let name = eas.get(&key).map_or(&ea.name, |old| &old.name).clone();
+            eas.insert(key, Ea { name, ..ea.clone() });
         }
     }
     let size: usize = eas.values().map(|e| 5 + e.name.len() + e.value.len()).sum();
@@ -43,6 +45,9 @@ impl State {
     pub(super) fn set_basic(&mut self, handle: VfsHandle, change: BasicChange) -> VfsResult {
         let now = self.now;
         let node = self.node_of_mut(handle)?;
+        if change == BasicChange::default() {
+            return Ok(VfsReply::Done);
+        }
         node.creation = change.creation.unwrap_or(node.creation);
         node.access = change.access.unwrap_or(node.access);
         node.write = change.write.unwrap_or(node.write);

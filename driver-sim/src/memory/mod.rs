@@ -298,6 +298,13 @@ impl State {
         self.streams.get_mut(&stream).ok_or(VfsError::StaleHandle)
     }
 
+    /// Whether a handle is that of a named stream.
+    fn is_named_stream(&self, handle: VfsHandle) -> Result<bool, VfsError> {
+        let stream = self.handle(handle)?.stream;
+        let stream = stream.and_then(|s| self.streams.get(&s));
+        Ok(stream.is_some_and(|s| !s.name.is_empty()))
+    }
+
     fn id_of(&self, node: u64) -> NodeId {
         NodeId {
             volume: self.volume,

@@ -3,8 +3,8 @@
 use smb_engine::names::fold;
 use smb_engine::vfs::{Location, SharePath, VfsError, VfsHandle, VfsReply, VfsResult};
 
-use super::State;
 use super::open::check_name;
+use super::{ROOT, State};
 
 impl State {
     pub(super) fn rename(
@@ -14,10 +14,11 @@ impl State {
         to: &Location,
         replace: bool,
     ) -> VfsResult {
-        match (&from.stream, &to.stream) {
-            (None, None) => self.rename_file(handle, &from.path, &to.path, replace),
-            (Some(old), Some(new)) => self.rename_stream(handle, old, new, replace),
-            (Some(_), None) | (None, Some(_)) => Err(VfsError::Invalid),
+        match (&from.stream, &to.stream, self.is_named_stream(handle)?) {
+            (None, None, false) => self.rename_file(handle, &from.path, &to.path, replace),
+            (Some(old), Some(new), true) => self.rename_stream(handle, old, new, replace),
+            // A stream does not become a file, nor a file a stream.
+            _ => Err(VfsError::Invalid),
         }
     }
 
@@ -33,20 +34,19 @@ impl State {
             return Err(VfsError::AccessDenied);
         }
         let source = self.find(from).map_err(|_| VfsError::NotFound)?;
+        if to.is_root() {
+            return self.may_replace(ROOT, replace).map(|()| VfsReply::Done);
+        }
+        let target = self.find_place(to)?;
         if source.node != Some(number) {
             return Err(VfsError::NotFound);
         }
-        let target = self.find_place(to)?;
         if self.is_beneath(number, target.parent) {
             return Err(VfsError::Invalid);
         }
         let (old_key, new_key) = (fold(from.file_name()), fold(to.file_name()));
         if (source.parent, &old_key) == (target.parent, &new_key) {
-            let now = self.now;
-            if let Some(entry) = self.entry_mut(target.parent, &new_key) {
-                to.file_name().clone_into(&mut entry.name);
-            }
-            self.node_of_mut(handle)?.change = now;
+            self.respell(target.parent, number, to.file_name());
             return Ok(VfsReply::Done);
         }
         if let Some(other) = target.node {
@@ -57,6 +57,21 @@ impl State {
         self.leave(source.parent, &old_key);
         self.enter(target.parent, to.file_name(), number)?;
         Ok(VfsReply::Done)
+    }
+
+    /// Writes a name of `number` as given, if it differs (in case).
+    fn respell(&mut self, parent: u64, number: u64, name: &str) {
+        let now = self.now;
+        match self.entry_mut(parent, &fold(name)) {
+            Some(entry) if entry.name != name => name.clone_into(&mut entry.name),
+            _ => return,
+        }
+        if let Some(dir) = self.nodes.get_mut(&parent) {
+            dir.modified(now);
+        }
+        if let Some(node) = self.nodes.get_mut(&number) {
+            node.change = now;
+        }
     }
 
     fn may_replace(&self, other: u64, replace: bool) -> Result<(), VfsError> {
@@ -120,10 +135,14 @@ impl State {
             return Err(VfsError::NotFound);
         }
         let number = self.handle(handle)?.node;
+        if to.is_root() {
+            return self.may_replace(ROOT, replace).map(|()| VfsReply::Done);
+        }
         let target = self.find_place(to)?;
         if let Some(other) = target.node {
             self.may_replace(other, replace)?;
             if other == number {
+                self.respell(target.parent, number, to.file_name());
                 return Ok(VfsReply::Done);
             }
             self.leave(target.parent, &fold(to.file_name()));

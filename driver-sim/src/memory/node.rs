@@ -56,7 +56,8 @@ pub(super) const SETTABLE: FileAttributes = FileAttributes::READONLY
     .union(FileAttributes::ARCHIVE)
     .union(FileAttributes::TEMPORARY)
     .union(FileAttributes::OFFLINE)
-    .union(FileAttributes::NOT_CONTENT_INDEXED);
+    .union(FileAttributes::NOT_CONTENT_INDEXED)
+    .union(FileAttributes::NO_SCRUB_DATA);
 
 impl Node {
     pub(super) fn new(directory: bool, now: FileTime, security: SecurityDescriptor) -> Self {

@@ -41,6 +41,8 @@ impl State {
             node: Some(ROOT),
         };
         let mut rest: Vec<&str> = path.components().collect();
+        // The whole name is judged before any of it is looked for, [MS-FSA] 2.1.5.1.
+        rest.iter().try_for_each(|name| check_name(name))?;
         rest.reverse();
         while let Some(name) = rest.pop() {
             let here = found.node.ok_or(VfsError::PathNotFound)?;
@@ -64,7 +66,6 @@ impl State {
         if path.is_root() {
             return Err(VfsError::Exists);
         }
-        check_name(path.file_name())?;
         self.find(path)
     }
 
@@ -89,14 +90,7 @@ impl State {
     }
 
     pub(super) fn open(&mut self, at: &Location, how: OpenHow) -> VfsResult {
-        let found = match self.find(&at.path) {
-            // A missing component that is too long to exist is no place for a new file either.
-            Ok(found) if found.node.is_none() => {
-                check_name(at.path.file_name())?;
-                found
-            }
-            other => other?,
-        };
+        let found = self.find(&at.path)?;
         let Some(number) = found.node else {
             return self.missing(found.parent);
         };
@@ -191,8 +185,11 @@ impl State {
         let number = match found.node {
             Some(number) => number,
             None => {
-                check_name(at.path.file_name())?;
-                self.new_node(by, found.parent, at.path.file_name(), &what)?
+                let made = self.new_node(by, found.parent, at.path.file_name(), &what)?;
+                if let Some(node) = self.nodes.get_mut(&made) {
+                    node.eas = eas;
+                }
+                made
             }
         };
         let now = self.now;
@@ -207,8 +204,6 @@ impl State {
         let node = self.nodes.get_mut(&number).ok_or(VfsError::NotFound)?;
         if at.stream.is_some() {
             node.modified(now);
-        } else {
-            node.eas = eas;
         }
         let path = self.stored_path(&at.path);
         self.opened(number, stream, path)
@@ -228,9 +223,6 @@ impl State {
             .unwrap_or_else(|| default_security(by));
         let mut node = Node::new(what.directory, self.now, security);
         node.attributes = what.attributes & SETTABLE;
-        if what.directory {
-            node.attributes.remove(FileAttributes::TEMPORARY);
-        }
         let number = self.fresh_id();
         let file = !what.directory;
         self.nodes.insert(number, node);

@@ -258,10 +258,13 @@ pub(crate) fn drop_chain(core: &mut Core, chain_id: Id<Chain>) {
 fn carry(related: &mut Related, command: Command, status: NtStatus, op: &Op, core: &Core) {
     // ECHO looks for neither session nor tree connect and hands on what it names.
     let echo = command == Command::Echo;
+    // A session whose time is over is still there: what follows fails for the same reason, which a
+    // client knows how to mend.
+    let named = echo || status == NtStatus::NETWORK_SESSION_EXPIRED;
     // An element that found no session or tree connect leaves none to those that follow.
-    related.session = (echo || op.session.is_some()).then_some(op.header.session_id);
+    related.session = (named || op.session.is_some()).then_some(op.header.session_id);
     let connected = command == Command::TreeConnect && !status.is_error();
-    related.tree = (echo || connected || op.tree.is_some()).then(|| op.header.tree_id());
+    related.tree = (named || connected || op.tree.is_some()).then(|| op.header.tree_id());
     if command == Command::Create && status.is_error() {
         related.file = LastFile::Failed(status);
         return;

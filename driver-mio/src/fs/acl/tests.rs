@@ -67,7 +67,7 @@ fn create(
 ) -> VfsHandle {
     let what = Creation {
         directory: false,
-        attributes: smb_proto::info::FileAttributes::empty(),
+        attributes: FileAttributes::empty(),
         security,
         eas: Vec::new(),
         allocation: 0,

@@ -451,7 +451,14 @@ fn refusable(op: &Op, stage: &Stage, answer: Answer<'_>) -> bool {
     op.faults.contains(&status.0)
         || (full && grows)
         || match op.lenient {
-            Lenient::No => status == NtStatus::INSUFFICIENT_RESOURCES && *stage == Stage::Start,
+            // A table may be full, and a session's time over ([MS-SMB2] 3.3.5.2.9), at any time.
+            Lenient::No => {
+                let refused = [
+                    NtStatus::INSUFFICIENT_RESOURCES,
+                    NtStatus::NETWORK_SESSION_EXPIRED,
+                ];
+                refused.contains(&status) && *stage == Stage::Start
+            }
             Lenient::Start => *stage == Stage::Start,
             Lenient::Any => true,
         }
