@@ -40,9 +40,7 @@ fn plain_capture() -> Vec<u8> {
 
 fn options() -> Options {
     let mut options = Options::default();
-    for account in ["conform1:Secret-001"] {
-        options.secrets.add_password(account).unwrap();
-    }
+    options.secrets.add_password("conform1:Secret-001").unwrap();
     options
 }
 

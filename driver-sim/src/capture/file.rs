@@ -9,6 +9,7 @@ use std::time::Duration;
 use pcap_file::pcap::PcapReader;
 use pcap_file::pcapng::PcapNgReader;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
+use pcap_file::pcapng::blocks::section_header::SectionHeaderOption;
 use pcap_file::pcapng::blocks::{
     ENHANCED_PACKET_BLOCK, PACKET_BLOCK, SECTION_HEADER_BLOCK, SIMPLE_PACKET_BLOCK,
 };
@@ -146,6 +147,28 @@ impl<R: Read> PacketFile<R> {
             packets: 0,
             ended: false,
         })
+    }
+
+    /// Entries of Wireshark's smb2_seskey_list in the comments of a pcapng file: the simulator puts
+    /// the keys of its sessions there, as arguments for tshark.
+    pub(super) fn session_keys(&self) -> Vec<String> {
+        const MARK: &str = "smb2_seskey_list:";
+        let Format::PcapNg(reader) = &self.format else {
+            return Vec::new();
+        };
+        let mut keys = Vec::new();
+        for option in &reader.section().options {
+            if let SectionHeaderOption::Comment(text) = option {
+                let entries = text.split(MARK).skip(1);
+                let ends = |c: char| c == '\'' || c.is_whitespace();
+                keys.extend(
+                    entries
+                        .filter_map(|e| e.split(ends).next())
+                        .map(str::to_owned),
+                );
+            }
+        }
+        keys
     }
 
     /// How far the file was read.

@@ -10,6 +10,10 @@ use super::tcp::{Piece, Place};
 /// whole buffer that it came in.
 const COPY_MAX: usize = 65536;
 
+/// A buffer with more room than this is given back as soon as little is in it: thousands of
+/// connections may have one.
+const ROOM_MAX: usize = 4096;
+
 /// What a stream consists of.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -157,8 +161,11 @@ impl Framer {
                 State::Skipping(_) => false,
             };
             if !more {
-                return;
+                break;
             }
+        }
+        if self.buf.len() < ROOM_MAX {
+            self.buf = BytesMut::from(&self.buf[..]);
         }
     }
 

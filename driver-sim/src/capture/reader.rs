@@ -188,8 +188,13 @@ impl<R: Read> Reader<R> {
     pub fn new(source: R, options: &Options) -> Result<Self, CaptureError> {
         let mut shared = Shared::default();
         shared.sessions.secrets = options.secrets.clone();
+        let file = PacketFile::new(source)?;
+        for key in file.session_keys() {
+            // A comment may say anything; what is no key is not one.
+            let _not_a_key = shared.sessions.secrets.add_session_key(&key).err();
+        }
         Ok(Self {
-            file: PacketFile::new(source)?,
+            file,
             ports: options.ports.clone(),
             shared,
             conversations: Vec::new(),
