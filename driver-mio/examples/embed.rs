@@ -64,6 +64,7 @@ pub(crate) fn serve(address: SocketAddr) -> Result<Running, StartError> {
         listen: vec![address],
         io_threads: 1,
         file_threads: 1,
+        journal: None,
     })
 }
 

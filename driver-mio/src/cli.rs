@@ -68,6 +68,11 @@ pub(crate) struct Serve {
     /// all addresses if that is allowed, else 4450]
     #[arg(long, value_name = "ADDR:PORT", value_parser = parse_listen)]
     pub(crate) listen: Vec<Listen>,
+
+    /// Write down everything that happens, for `smb-sim journal`: a new file, which will hold all
+    /// contents, names and password hashes that the server sees
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +89,11 @@ pub(crate) struct Run {
     /// more than once
     #[arg(long, value_name = "ADDR:PORT", value_parser = parse_listen)]
     pub(crate) listen: Vec<Listen>,
+
+    /// Write down everything that happens, for `smb-sim journal`: a new file, which will hold all
+    /// contents, names and password hashes that the server sees
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod fs;
+pub mod journal;
 pub mod runtime;
 pub mod server;
 pub mod storage;

@@ -19,6 +19,7 @@ use smb_engine::identity::{Account, Identity};
 use crate::config::listen::{local_addresses, reported};
 use crate::config::{EffectiveConfig, Host, ShareConfig, Storage, UnknownNames, engine_config};
 use crate::fs::LocalFsError;
+use crate::journal::Journal;
 use crate::runtime::{self, Running, StartError};
 use crate::storage;
 use crate::users::{Accounts, Machine};
@@ -37,6 +38,8 @@ pub struct Setup {
     pub machine: Machine,
     /// Where to listen.
     pub listen: Vec<SocketAddr>,
+    /// A file in which everything that happens is written down; see [`Journal`].
+    pub journal: Option<PathBuf>,
 }
 
 /// Why the server does not start.
@@ -48,6 +51,14 @@ pub enum ServeError {
     /// Directories of shares that cannot be served.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Directories(Vec<DirectoryError>),
+    /// The journal.
+    #[error("cannot make the journal {}: {source}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Sockets or threads.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -112,6 +123,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         accounts,
         machine,
         listen,
+        journal,
     } = setup;
     let problems = check_shares(&config);
     if !problems.is_empty() {
@@ -147,14 +159,29 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         }
     })?;
     let cores = available_parallelism().map_or(1, NonZero::get);
-    Ok(runtime::start(runtime::Setup {
+    let made = journal
+        .as_deref()
+        .map(|path| {
+            Journal::create(path).map_err(|source| ServeError::Journal {
+                path: path.to_path_buf(),
+                source,
+            })
+        })
+        .transpose()?;
+    let running = runtime::start(runtime::Setup {
         config: engine,
         backends,
         accounts: Arc::new(accounts),
         listen,
         io_threads: cores,
         file_threads: (2 * cores).max(4),
-    })?)
+        journal: made,
+    });
+    if let (Err(_), Some(path)) = (&running, &journal) {
+        // Nothing has happened that it could tell; the next start may use the name.
+        let _ = fs::remove_file(path);
+    }
+    Ok(running?)
 }
 
 impl runtime::Accounts for Accounts {

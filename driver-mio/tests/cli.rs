@@ -588,3 +588,27 @@ fn passwords_typed_on_the_terminal() {
     );
     assert_eq!(fs::read_to_string(&users).unwrap(), content);
 }
+
+#[test]
+fn journals_that_cannot_be_made() {
+    let dir = folder();
+    let present = dir.path().join("present");
+    fs::write(&present, "mine").unwrap();
+    for (journal, why) in [
+        (present.clone(), "File exists"),
+        (dir.path().join("no/such"), "No such file or directory"),
+    ] {
+        let args = [
+            "serve",
+            text(dir.path()),
+            "--guest",
+            "--listen",
+            "127.0.0.1:0",
+        ];
+        let run = run(&[&args[..], &["--journal", text(&journal)]].concat());
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        let line = format!("cannot make the journal {}: {why}", journal.display());
+        assert!(run.err.contains(&line), "{}", run.err);
+    }
+    assert_eq!(fs::read_to_string(&present).unwrap(), "mine");
+}

@@ -9,6 +9,7 @@ pub mod check;
 pub mod client;
 pub mod contract;
 pub mod explore;
+pub mod journal;
 pub mod memory;
 pub mod pair;
 pub mod replay;

@@ -72,6 +72,7 @@ mod table;
 pub mod config;
 pub mod event;
 pub mod identity;
+pub mod journal;
 pub mod link;
 #[cfg(feature = "mutations")]
 pub mod mutation;

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, teardown};
 use crate::dispatch;
 use crate::error::Fault;
+use crate::journal::{Desk, InputRef, Recorder};
 use crate::link::Inbound;
 use crate::output::{CloseReason, Completion, ConnId, Output, Token};
 use crate::time::{Instant, Now};
@@ -40,6 +41,7 @@ pub struct Counts {
 pub struct Server {
     core: Core,
     draining: bool,
+    desk: Desk,
 }
 
 impl Server {
@@ -50,6 +52,7 @@ impl Server {
         Self {
             core: Core::new(config, seed),
             draining: false,
+            desk: Desk::default(),
         }
     }
 
@@ -66,11 +69,18 @@ impl Server {
         self.core.mutation = Some(mutation);
     }
 
+    /// From now on `recorder` is told what goes in and what comes out. For a journal that can be gone
+    /// through again, before the first input.
+    pub fn record(&mut self, recorder: Box<dyn Recorder>) {
+        self.desk.open(recorder);
+    }
+
     /// A client has connected.
     ///
     /// # Errors
     /// The connection is not wanted; the driver closes it at once.
     pub fn handle_accept(&mut self, now: Now, peer: Peer) -> Result<ConnId, CloseReason> {
+        self.desk.input(now, InputRef::Accept(peer));
         let limits = &self.core.config.limits;
         let same = self
             .core
@@ -93,26 +103,32 @@ impl Server {
 
     /// A message has arrived.
     pub fn handle_message(&mut self, now: Now, conn: ConnId, inbound: Inbound) {
+        self.desk.input(now, InputRef::Message(conn, &inbound));
         dispatch::receive(&mut self.core, now, conn, inbound);
     }
 
     /// The connection's link has found that the peer broke the protocol.
-    pub fn handle_fault(&mut self, _now: Now, conn: ConnId, fault: Fault) {
+    pub fn handle_fault(&mut self, now: Now, conn: ConnId, fault: Fault) {
+        self.desk.input(now, InputRef::Fault(conn, &fault));
         self.core.close_conn(conn, CloseReason::Fault(fault));
     }
 
     /// The transport connection has gone.
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
+        self.desk.input(now, InputRef::Closed(conn));
         teardown::end_conn(&mut self.core, now, conn);
     }
 
     /// The answer to an [`Output::Vfs`] or [`Output::Lookup`].
     pub fn handle_completion(&mut self, now: Now, token: Token, completion: Completion) {
+        self.desk
+            .input(now, InputRef::Completion(token, &completion));
         dispatch::complete(&mut self.core, now, token, completion);
     }
 
     /// The time that [`Self::poll_timeout`] named has come (an early call does nothing).
     pub fn handle_timeout(&mut self, now: Now) {
+        self.desk.input(now, InputRef::Timeout);
         while let Some(timer) = self.core.timers.pop_due(now.mono) {
             match timer {
                 Timer::Interim(op) => dispatch::interim_due(&mut self.core, op),
@@ -151,6 +167,7 @@ impl Server {
 
     /// A command of the operator.
     pub fn handle_control(&mut self, now: Now, control: Control) {
+        self.desk.input(now, InputRef::Control(control));
         match control {
             Control::Drain => self.drain(now),
         }
@@ -187,7 +204,9 @@ impl Server {
 
     /// The next thing for the driver to do; `None` when there is nothing more for now.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.core.next_output()
+        let output = self.core.next_output();
+        self.desk.output(output.as_ref());
+        output
     }
 
     /// When [`Self::handle_timeout`] wants to be called if nothing else happens.

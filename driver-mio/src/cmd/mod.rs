@@ -107,9 +107,10 @@ impl From<ServeError> for Failure {
                     Self::Usage(message)
                 }
             }
-            ServeError::Start(_) | ServeError::System { .. } | ServeError::Storage(_) => {
-                Self::Runtime(message)
-            }
+            ServeError::Start(_)
+            | ServeError::Journal { .. }
+            | ServeError::System { .. }
+            | ServeError::Storage(_) => Self::Runtime(message),
         }
     }
 }

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Run, config: EffectiveConfig) -> Result<(), Failure> {
         accounts,
         machine,
         listen: bind::usable(addresses),
+        journal: args.journal.clone(),
     })?;
     for address in running.addresses() {
         tracing::info!(%address, "listening");

@@ -70,6 +70,7 @@ pub(crate) fn serve(args: &Serve) -> Result<(), Failure> {
         accounts,
         machine,
         listen,
+        journal: args.journal.clone(),
     })?;
     let addresses = running.addresses();
     let share = Share {

@@ -103,6 +103,7 @@ impl LocalFs {
         }
         .map_err(os)?;
         drop(one);
+        self.change_times.forget(node_id(&parent));
         let done = self.furnish(acting, fd, &parent, &place, what);
         if done.is_err() {
             let flags = if what.directory {

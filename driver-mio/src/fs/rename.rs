@@ -55,6 +55,8 @@ impl LocalFs {
         let source = self.entry_of(source, open)?;
         let same_dir = node_id(&from_dir) == node_id(&to_dir);
         self.move_entry(open, &source, &target, &host, same_dir, replace)?;
+        self.change_times.forget(node_id(&from_dir));
+        self.change_times.forget(node_id(&to_dir));
         let new = target.at.join(&target.name).ok_or(VfsError::InvalidName)?;
         self.relocate(&from.path, &new);
         Ok(VfsReply::Done)
@@ -194,13 +196,15 @@ impl LocalFs {
         let place = self.new_place(to, replace)?;
         let host = to_host(&place.name)?;
         let dir = place.dir.as_fd();
-        let _one = self.node_lock(node_id(&stat_fd(dir).map_err(os)?));
+        let dir_id = node_id(&stat_fd(dir).map_err(os)?);
+        let _one = self.node_lock(dir_id);
         let path = magic(open.node.fd());
         let link = |name: &[u8]| {
             retry(|| fs::linkat(CWD, &path, dir, name, AtFlags::SYMLINK_FOLLOW)).map_err(os)
         };
         let Some((fd, present)) = self.tree.find(dir, &place.name, &host)? else {
             link(&host)?;
+            self.change_times.forget(dir_id);
             return Ok(VfsReply::Done);
         };
         if !replace {
@@ -222,6 +226,7 @@ impl LocalFs {
         if present != host {
             rename_new(dir, &present, dir, &host)?;
         }
+        self.change_times.forget(dir_id);
         drop(acting);
         Ok(VfsReply::Done)
     }
@@ -238,9 +243,10 @@ impl LocalFs {
     /// Removes a name of a file or directory.
     pub(super) fn remove_name(&self, path: &SharePath, open: &Open) -> Result<(), VfsError> {
         let place = self.present_place(path)?;
-        let dir = stat_fd(place.dir.as_fd()).map_err(os)?;
-        let _one = self.node_lock(node_id(&dir));
+        let dir_id = node_id(&stat_fd(place.dir.as_fd()).map_err(os)?);
+        let _one = self.node_lock(dir_id);
         let entry = self.entry_of(place, open)?;
+        self.change_times.forget(dir_id);
         let dir = entry.place.dir.as_fd();
         match unlink(dir, &entry.host, open.kind == FileType::Directory) {
             // What was opened through a link is a directory, its name is not.

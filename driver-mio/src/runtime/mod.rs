@@ -27,6 +27,7 @@ use smb_engine::vfs::Backend;
 use smb_engine::{Server, output};
 use thiserror::Error;
 
+use crate::journal::Journal;
 use gate::Gate;
 use pool::Pool;
 use storage::Storage;
@@ -65,6 +66,8 @@ pub struct Setup {
     pub io_threads: usize,
     /// Threads for file operations.
     pub file_threads: usize,
+    /// Where everything that happens is written down; see [`Journal`].
+    pub journal: Option<Journal>,
 }
 
 /// Why a server does not start.
@@ -107,6 +110,7 @@ pub struct Running {
     pool: Pool,
     io: Vec<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
+    journal: Option<Journal>,
 }
 
 /// Opens the sockets and starts the threads. When this returns, clients can connect.
@@ -134,7 +138,15 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         .map(io_thread::waker)
         .collect::<Result<Vec<_>, _>>()?;
     let (jobs, queue) = pool::queue();
-    let gate = Arc::new(Gate::new(Server::new(setup.config, seed), wakers, jobs));
+    let recorder = setup
+        .journal
+        .as_ref()
+        .map(|journal| journal.recorder(&setup.config, &seed));
+    let mut server = Server::new(setup.config, seed);
+    if let Some(recorder) = recorder {
+        server.record(recorder);
+    }
+    let gate = Arc::new(Gate::new(server, wakers, jobs));
     let storage = Arc::new(Storage::new(setup.backends, setup.accounts));
     let pool = Pool::start(setup.file_threads.max(1), queue, &gate, &storage)?;
     let mut running = Running {
@@ -142,6 +154,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         pool,
         io: Vec::new(),
         addresses,
+        journal: setup.journal,
     };
     let mut listeners = Some(listeners);
     for (index, poll) in polls.into_iter().enumerate() {
@@ -207,6 +220,9 @@ impl Running {
             let _ = thread.join();
         }
         self.pool.end();
+        if let Some(journal) = &mut self.journal {
+            journal.finish();
+        }
     }
 }
 

@@ -73,6 +73,51 @@ pub enum Signature {
     NoKey,
 }
 
+/// What was found out about a signature, without the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignatureKind {
+    Absent,
+    Good,
+    Bad,
+    NoKey,
+}
+
+impl Signature {
+    pub(crate) fn kind(self) -> SignatureKind {
+        match self {
+            Self::Absent => SignatureKind::Absent,
+            Self::Good(_) => SignatureKind::Good,
+            Self::Bad => SignatureKind::Bad,
+            Self::NoKey => SignatureKind::NoKey,
+        }
+    }
+
+    fn restored(kind: SignatureKind) -> Self {
+        match kind {
+            SignatureKind::Absent => Self::Absent,
+            SignatureKind::Good => Self::Good(Verified(())),
+            SignatureKind::Bad => Self::Bad,
+            SignatureKind::NoKey => Self::NoKey,
+        }
+    }
+}
+
+impl Inbound {
+    /// A message that a link opened and a journal kept, with what the link found out: for going
+    /// through the journal, which believes what it says.
+    pub(crate) fn restored(
+        elements: Vec<(SignatureKind, Bytes)>,
+        sealed: Option<SessionId>,
+    ) -> Result<Self, ParseError> {
+        let elements = elements
+            .into_iter()
+            .map(|(kind, raw)| open::element(raw, |_| Signature::restored(kind)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let sealed = sealed.map(Sealed);
+        Ok(Self::Message { elements, sealed })
+    }
+}
+
 /// Keys of one session on this connection.
 #[derive(Debug, Default)]
 struct Keys {

@@ -81,26 +81,38 @@ fn elements(
     let mut elements = Vec::with_capacity(parts.len());
     let mut session = SessionId(0);
     for raw in parts {
-        let header = Header::parse(&raw).map_err(Fault::NotSmb2)?;
-        // A related element is signed with the key of the session it takes over.
-        if !header.flags.contains(HeaderFlags::RELATED_OPERATIONS)
-            || header.session_id != SessionId::RELATED
-        {
-            session = header.session_id;
-        }
-        let body = match header.command() {
-            Some(command) => msg::Request::parse(command, &raw),
-            None => Err(ParseError::BadValue("command")),
-        };
-        let signature = verify(keys, &header, session, sealed, &raw);
-        elements.push(Element {
-            header,
-            body,
-            signature,
-            raw,
+        let signed = raw.clone();
+        let element = element(raw, |header| {
+            // A related element is signed with the key of the session it takes over.
+            if !header.flags.contains(HeaderFlags::RELATED_OPERATIONS)
+                || header.session_id != SessionId::RELATED
+            {
+                session = header.session_id;
+            }
+            verify(keys, header, session, sealed, &signed)
         });
+        elements.push(element.map_err(Fault::NotSmb2)?);
     }
     Ok(Inbound::Message { elements, sealed })
+}
+
+/// Reads one element. `signature` says what is known of its signature.
+pub(super) fn element(
+    raw: Bytes,
+    signature: impl FnOnce(&Header) -> Signature,
+) -> Result<Element, ParseError> {
+    let header = Header::parse(&raw)?;
+    let body = match header.command() {
+        Some(command) => msg::Request::parse(command, &raw),
+        None => Err(ParseError::BadValue("command")),
+    };
+    let signature = signature(&header);
+    Ok(Element {
+        header,
+        body,
+        signature,
+        raw,
+    })
 }
 
 /// 3.3.5.2.4
