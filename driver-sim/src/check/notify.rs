@@ -210,11 +210,9 @@ impl Notify {
                     return Ok(());
                 }
             }
-            (Response::Write(_), Some((Change::Write(path), audience))) => {
-                // Unless it got another name meanwhile.
-                if !self.doubted(&path) {
-                    self.due(&audience, &format!("{path} was written"));
-                }
+            // Unless it got another name meanwhile.
+            (Response::Write(_), Some((Change::Write(path), audience))) if !self.doubted(&path) => {
+                self.due(&audience, &format!("{path} was written"));
             }
             _ => {}
         }
