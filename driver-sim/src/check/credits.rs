@@ -18,6 +18,8 @@ struct Taken {
     wanted: u64,
     charge: u64,
     granted: u64,
+    /// The client had as many credits as it may have at some time since.
+    full: bool,
 }
 
 /// One connection: the plain definition, ids granted and ids used.
@@ -53,6 +55,18 @@ impl Window {
 
     fn available(&self) -> u64 {
         (self.high - self.low).saturating_sub(self.used.len() as u64)
+    }
+
+    /// Notes for all requests in flight whether the client may be at its limit now: what was granted in
+    /// answers that have not left, since others of their message are not ready, counts too.
+    fn note_limit(&mut self, max: u64) {
+        let open = |t: &Taken| t.wanted.saturating_sub(t.granted);
+        let promised: u64 = self.taken.values().map(open).sum();
+        let (available, span) = (self.available(), self.high - self.low);
+        for t in self.taken.values_mut() {
+            let of_others = promised - open(t);
+            t.full |= available + of_others >= max || span >= max.saturating_mul(4);
+        }
     }
 }
 
@@ -102,6 +116,7 @@ impl Credits {
                 wanted: u64::from(header.credits.max(1)),
                 charge,
                 granted: 0,
+                full: false,
             };
             w.arriving.push((header.message_id, taken));
         }
@@ -110,6 +125,7 @@ impl Credits {
             let arrived = std::mem::take(&mut w.arriving);
             if !w.broken {
                 w.taken.extend(arrived);
+                w.note_limit(self.max);
             }
         }
     }
@@ -122,7 +138,7 @@ impl Credits {
         };
         let granted = u64::from(header.credits);
         w.high += granted;
-        let (available, span) = (w.available(), w.high - w.low);
+        let available = w.available();
         if available > max {
             return Err(wrong(format!(
                 "connection {conn} has {available} credits, more than the {max} of the limit"
@@ -141,14 +157,9 @@ impl Credits {
         };
         taken.granted += granted;
         let taken = *taken;
-        // Who asks for what it spends does not get poorer, unless it is at a limit.
-        // Those in answers that have not left yet, since others of their message are not ready, count.
-        let promised: u64 = w
-            .taken
-            .values()
-            .map(|t| t.wanted.saturating_sub(t.granted))
-            .sum();
-        let full = available + promised >= max || span >= max.saturating_mul(4);
+        // Who asks for what it spends does not get poorer, unless it was at a limit meanwhile.
+        w.note_limit(max);
+        let full = w.taken.get(&id).is_some_and(|t| t.full);
         if taken.granted < taken.wanted.min(taken.charge) && !full {
             return Err(wrong(format!(
                 "message {id} on {conn} took {} credits, asked for {}, was granted {}, and the client has {available}",

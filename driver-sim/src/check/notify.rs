@@ -309,7 +309,14 @@ impl Checker for Notify {
             Seen::Answer { conn, header, body } => return self.answer(*conn, header, body),
             Seen::Closing { conn } | Seen::Disconnected { conn } => self.gone(*conn),
             Seen::Settled => return self.settled(),
-            Seen::Outside(Outside::Touched { .. } | Outside::Present { .. } | Outside::Lost) => {
+            Seen::Outside(Outside::Lost) => {
+                *self = Self {
+                    crowded: true,
+                    judged: self.judged,
+                    ..Self::default()
+                };
+            }
+            Seen::Outside(Outside::Touched { .. } | Outside::Present { .. }) => {
                 self.crowded = true;
             }
             Seen::Connected { .. }

@@ -137,8 +137,8 @@ impl Builder {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         let panel = self.panel.unwrap_or_else(|| {
-            let mut checkers = check::all();
-            checkers.retain(|c| !["credits", "files"].contains(&c.name()));
+            let mut checkers = check::all_for(self.config.limits.max_credits);
+            checkers.retain(|c| c.name() != "files");
             checkers.push(Box::new(if self.filled {
                 check::Files::unknown()
             } else {

@@ -655,7 +655,15 @@ impl Files {
             }
             Outside::Touched { path } => self.model.forget(&fold(path)),
             Outside::Present { path, content } => self.present(path, *content),
-            Outside::Lost => self.model.forget(""),
+            Outside::Lost => {
+                let (judged, given_up) = (self.judged, self.model.given_up);
+                *self = Self {
+                    judged,
+                    next: self.next,
+                    ..Self::unknown()
+                };
+                self.model.given_up = given_up;
+            }
             Outside::Drained => {
                 for op in self.model.pending.values_mut() {
                     op.cancelled = true;
@@ -668,6 +676,7 @@ impl Files {
     /// Some request in flight may fail.
     fn fault(&mut self, vfs: &VfsOp, error: &VfsError, torn: bool) {
         let status = status_of(error);
+        let torn = torn && !matches!(vfs, VfsOp::Close { .. });
         let mut torn_opens = Vec::new();
         for op in self.model.pending.values_mut() {
             if concerns(vfs, &op.what) {

@@ -451,13 +451,14 @@ fn refusable(op: &Op, stage: &Stage, answer: Answer<'_>) -> bool {
     op.faults.contains(&status.0)
         || (full && grows)
         || match op.lenient {
-            // A table may be full, and a session's time over ([MS-SMB2] 3.3.5.2.9), at any time.
             Lenient::No => {
-                let refused = [
+                let limits = [
                     NtStatus::INSUFFICIENT_RESOURCES,
                     NtStatus::NETWORK_SESSION_EXPIRED,
                 ];
-                refused.contains(&status) && *stage == Stage::Start
+                let entering = status == NtStatus::INSUFFICIENT_RESOURCES
+                    && matches!(op.what, What::Create(_));
+                entering || (*stage == Stage::Start && limits.contains(&status))
             }
             Lenient::Start => *stage == Stage::Start,
             Lenient::Any => true,
