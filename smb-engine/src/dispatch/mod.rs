@@ -221,10 +221,13 @@ fn flush(core: &mut Core, chain_id: Id<Chain>) {
         return;
     };
     let elements = std::mem::take(&mut chain.answers);
-    if elements.is_empty() {
+    let (conn, sealed, kept) = (chain.conn, chain.sealed, chain.seal.take());
+    // The driver has been told to close it: an answer, or an interim one whose time has come, has
+    // nowhere to go.
+    let closing = core.conns.get(conn).is_none_or(|c| c.closing);
+    if elements.is_empty() || closing {
         return;
     }
-    let (conn, sealed, kept) = (chain.conn, chain.sealed, chain.seal.take());
     // The answer to an encrypted message is encrypted ([MS-SMB2] 3.3.4.1.4).
     let seal = sealed.and_then(|session| {
         kept.or_else(|| {
