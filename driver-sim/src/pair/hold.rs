@@ -4,6 +4,7 @@ use smb_engine::output::{Completion, Query, Token};
 use smb_engine::vfs::{VfsOp, VfsRequest};
 
 use super::{End, Pair};
+use crate::check::{Outside, Seen};
 
 /// A question of the engine that is not answered yet.
 #[allow(clippy::large_enum_variant, reason = "a handful at a time")]
@@ -84,8 +85,11 @@ impl Pair {
     }
 
     /// Gives the engine an answer of the caller's making, fitting or not, to a question that was
-    /// asked or not. The question itself, if it is kept back, stays so.
+    /// asked or not. The question itself, if it is kept back, stays so. The checkers follow no names
+    /// any more.
     pub fn complete(&mut self, token: Token, completion: Completion) {
+        let touched = Outside::Touched { path: "" };
+        self.panel.tell(self.now, &Seen::Outside(touched));
         self.engine.complete(self.now, token, completion);
         self.settle();
         self.run();

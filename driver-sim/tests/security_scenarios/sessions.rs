@@ -9,7 +9,9 @@ use smb_engine::Fault;
 use smb_engine::output::CloseReason;
 use smb_engine::vfs::VfsOp;
 use smb_proto::id::SessionId;
+use smb_proto::info::FileInfoClass;
 use smb_proto::msg::change_notify::CompletionFilter;
+use smb_proto::msg::create::CreateDisposition;
 use smb_proto::msg::lock::LockFlags;
 use smb_proto::msg::{echo, logoff};
 use smb_proto::{Dialect, NtStatus};
@@ -350,10 +352,7 @@ fn disconnect_or_logoff_while_requests_run_and_wait() {
     ];
     let world = || {
         let mut bed = Bed::new(Pair::new(), 2);
-        bed.create(
-            0,
-            ops::create("f", smb_proto::msg::create::CreateDisposition::Create),
-        );
+        bed.create(0, ops::create("f", CreateDisposition::Create));
         bed.create(0, ops::make_dir("d"));
         bed.open(1, "f");
         let tree = bed.tree(0);
@@ -430,4 +429,44 @@ fn disconnect_after_every_step_of_a_logon() {
             pair.finish();
         }
     }
+}
+
+/// A session that ends while its encrypted requests run: they are answered, encrypted, before the answer
+/// to the LOGOFF; the connection and the other session on it live on.
+#[test]
+fn logoff_while_encrypted_requests_run() {
+    const ENDS: &[NtStatus] = &[S::SUCCESS, S::USER_SESSION_DELETED, S::FILE_CLOSED];
+    let world = || {
+        let mut pair = Pair::new();
+        let end = pair.connect_as(ClientConfig::default().encrypting());
+        let [one, two] = [(); 2].map(|()| pair.mount_on(end));
+        let mut bed = Bed::of(pair, [one, two]);
+        bed.create(0, ops::create("f", CreateDisposition::Create));
+        bed.create(1, ops::make_dir("d"));
+        bed.pair
+            .hold(|op| matches!(op, VfsOp::Write { .. } | VfsOp::Open { .. }));
+        bed
+    };
+    let actors = [
+        // Who has logged off sends nothing more.
+        vec![
+            Act::request(0, "write", ENDS, |bed| {
+                ops::write(bed.file(0, 0), 0, "x").into()
+            }),
+            Act::request(0, "open", ENDS, |_| ops::open("f").into()),
+            Act::part(0, "logoff", &[S::SUCCESS], |bed| {
+                Part::new(Target::session(bed.tree(0).target.session), logoff::Request)
+            }),
+        ],
+        vec![Act::request(1, "other", &[S::SUCCESS], |bed| {
+            ops::query_file(bed.file(1, 0), FileInfoClass::Basic).into()
+        })],
+        vec![Act::complete(), Act::complete_newest()],
+    ];
+    let explored = explore(world, &actors, |bed| {
+        assert_eq!(bed.pair.counts().sessions, 1);
+        let tree = bed.tree(1);
+        assert!(bed.pair.call(tree, echo::Request).sealed);
+    });
+    assert_eq!(explored.orders, 60);
 }

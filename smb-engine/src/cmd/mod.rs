@@ -91,6 +91,7 @@ pub(crate) type CmdResult = Result<Step, Refusal>;
 #[derive(Debug)]
 pub(crate) enum Phase {
     SessionSetup(session_setup::State),
+    Logoff(logoff::State),
     Create(Box<create::State>),
     Close(close::State),
     Flush(flush::State),
@@ -282,17 +283,6 @@ impl Cx<'_> {
         Ok(true)
     }
 
-    /// The session is about to end; if the request came encrypted, its answer will be still.
-    pub(crate) fn keep_seal_plan(&mut self, id: Id<Session>) {
-        let plan = self.core.sessions.get_mut(id).and_then(Session::seal_plan);
-        let chain = self.op_ref().ok().and_then(|op| op.chain);
-        if let Some(chain) = chain.and_then(|c| self.core.chains.get_mut(c))
-            && chain.sealed.is_some()
-        {
-            chain.seal = plan;
-        }
-    }
-
     /// Asks any backend as any identity.
     pub(crate) fn ask_backend(
         &mut self,
@@ -384,6 +374,7 @@ pub(crate) fn start(
 pub(crate) fn resume(cx: &mut Cx<'_>, phase: Phase, wake: Wake) -> CmdResult {
     match phase {
         Phase::SessionSetup(s) => session_setup::resume(cx, s, wake),
+        Phase::Logoff(s) => logoff::resume(s, &wake),
         Phase::Create(s) => create::resume(cx, *s, wake),
         Phase::Close(s) => close::resume(cx, s, wake),
         Phase::Flush(s) => flush::resume(cx, s, wake),

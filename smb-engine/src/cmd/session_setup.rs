@@ -394,7 +394,6 @@ fn fail(cx: &mut Cx<'_>, id: Id<Session>, conn: ConnId, user: &str, status: NtSt
             }
         }
         Some(Purpose::Again) => {
-            cx.keep_seal_plan(id);
             teardown::end_session(cx.core, cx.now, id);
         }
         None => {}

@@ -42,7 +42,7 @@ pub(crate) struct Chain {
     pub(crate) current: Option<Id<Op>>,
     /// The message came encrypted for this session.
     pub(crate) sealed: Option<SessionId>,
-    /// How to seal the answer, taken from the session before it ended (LOGOFF).
+    /// How to seal the last of the answers, taken from the session when it ended.
     pub(crate) seal: Option<SealPlan>,
     /// What later related elements take over.
     pub(crate) related: Related,

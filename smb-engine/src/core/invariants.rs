@@ -208,6 +208,15 @@ fn operations(core: &Core) -> Result<(), String> {
             })?;
         }
     }
+    for (session, op) in &core.logoffs {
+        let waits = core
+            .ops
+            .get(*op)
+            .is_some_and(|op| op.wait == super::Wait::Ended(*session));
+        must(waits && core.runs_elsewhere(*session, *op), || {
+            format!("LOGOFF {op} of session {session} has nothing to wait for")
+        })?;
+    }
     for (id, op) in core.ops.iter() {
         must(op.phase.is_some(), || {
             format!("operation {id} neither runs nor waits")

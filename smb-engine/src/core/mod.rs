@@ -72,6 +72,8 @@ pub(crate) struct Core {
     pub(crate) file_by_key: BTreeMap<FileKey, Id<File>>,
     /// READs that wait for something to come out of a named pipe, first come first served.
     pub(crate) pipe_readers: BTreeMap<Id<Open>, Vec<Id<Op>>>,
+    /// LOGOFFs that wait for what still runs in the session that they have ended.
+    pub(crate) logoffs: BTreeMap<Id<Session>, Id<Op>>,
     pub(crate) chains: Table<Chain>,
     pub(crate) ops: Table<Op>,
     /// Requests with an interim answer, by the AsyncId the client knows.
@@ -115,6 +117,7 @@ impl Core {
             watching: BTreeSet::new(),
             file_by_key: BTreeMap::new(),
             pipe_readers: BTreeMap::new(),
+            logoffs: BTreeMap::new(),
             chains: Table::default(),
             ops: Table::default(),
             timers: Timers::default(),
@@ -191,6 +194,12 @@ impl Core {
         let id = self.files.insert(File::new(key.clone()));
         self.file_by_key.insert(key, id);
         id
+    }
+
+    /// Whether an operation of this session other than `but` is in progress.
+    pub(crate) fn runs_elsewhere(&self, session: Id<Session>, but: Id<Op>) -> bool {
+        let mut ops = self.ops.iter();
+        ops.any(|(id, op)| id != but && op.session == Some(session))
     }
 
     /// All rows of one file: the unnamed stream and the named ones that are open.

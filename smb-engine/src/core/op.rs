@@ -28,6 +28,8 @@ pub(crate) enum Wait {
     Pipe(Id<Open>),
     /// Other operations on the open that it closes.
     Quiet(Id<Open>),
+    /// Other operations of the session that it has ended, in [`super::Core::logoffs`].
+    Ended(Id<Session>),
 }
 
 /// Why an operation goes on.

@@ -240,9 +240,18 @@ pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
     for open in opens {
         close_open(core, now, open);
     }
-    let Some(session) = core.sessions.remove(id) else {
+    let Some(mut session) = core.sessions.remove(id) else {
         return;
     };
+    // What came encrypted is answered encrypted, also after the end.
+    for chain in core.chains.ids() {
+        if let Some(chain) = core.chains.get_mut(chain)
+            && chain.sealed == Some(session.wire)
+            && chain.seal.is_none()
+        {
+            chain.seal = session.seal_plan();
+        }
+    }
     core.session_by_wire.remove(&session.wire);
     core.timers.clear(Timer::Idle(id));
     core.timers.clear(Timer::Expire(id));

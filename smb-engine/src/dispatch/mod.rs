@@ -213,6 +213,21 @@ fn finish(core: &mut Core, now: Now, op_id: Id<Op>, outcome: Outcome) {
     if let Some(chain_id) = chain_id {
         run(core, now, chain_id);
     }
+    if let Some(session) = op.session {
+        ended(core, now, session);
+    }
+}
+
+/// An operation of a session has come to its end: if that was the last one of a session that a LOGOFF
+/// has ended, the LOGOFF is answered.
+fn ended(core: &mut Core, now: Now, session: Id<crate::core::Session>) {
+    let Some(logoff) = core.logoffs.get(&session).copied() else {
+        return;
+    };
+    if !core.runs_elsewhere(session, logoff) {
+        core.logoffs.remove(&session);
+        wake(core, now, logoff, crate::core::Wake::Ready);
+    }
 }
 
 /// Sends what a chain has answered so far as one message.

@@ -1,7 +1,7 @@
 //! Operations that wait: parking, interim answers, waking, interrupting.
 
-use smb_proto::NtStatus;
 use smb_proto::header::Route;
+use smb_proto::{Command, NtStatus};
 
 use super::{answer, settle};
 use crate::cmd::{self, Cx, Phase};
@@ -24,13 +24,19 @@ pub(super) fn park(core: &mut Core, now: Now, op_id: Id<Op>, phase: Phase) {
     );
     op.phase = Some(phase);
     let may_answer = op.chain.is_some() && op.last && op.async_id.is_none();
-    if may_answer && !matches!(op.header.command(), Some(smb_proto::Command::SessionSetup)) {
+    let command = op.header.command();
+    if may_answer && !matches!(command, Some(Command::SessionSetup | Command::Logoff)) {
         core.arm(Timer::Interim(op_id), now, after);
     }
 }
 
 /// The time for an interim answer has come.
 pub(crate) fn interim_due(core: &mut Core, op: Id<Op>) {
+    // Where the session has ended meanwhile, there is one way left to seal: for the final answer.
+    let chain = core.ops.get(op).and_then(|op| core.chains.get(op.chain?));
+    if chain.is_some_and(|c| c.seal.is_some()) {
+        return;
+    }
     // A connection at its limit of asynchronous requests goes without: the answer just comes late.
     let _ = go_async(core, op);
 }
@@ -107,7 +113,7 @@ pub(crate) fn interrupt(core: &mut Core, now: Now, op_id: Id<Op>, why: Wake) {
         return;
     };
     match op.wait {
-        Wait::Nothing | Wait::Completion(_) | Wait::Quiet(_) => return,
+        Wait::Nothing | Wait::Completion(_) | Wait::Quiet(_) | Wait::Ended(_) => return,
         Wait::Lock(file) => {
             if let Some(f) = core.files.get_mut(file) {
                 f.lock_waiters.retain(|w| *w != op_id);

@@ -77,6 +77,9 @@ struct Before {
     file: Option<No>,
     /// That CREATE is in the same message.
     creator: Option<No>,
+    /// An element before may leave nothing to those that are related to it, or a tree connect that
+    /// is not known yet: what they come to is not followed.
+    shaky: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,6 +183,7 @@ impl Files {
             tree,
             file: before.and_then(|b| b.file),
             creator: before.and_then(|b| b.creator),
+            shaky: before.is_some_and(|b| b.shaky),
         };
         let mut sent = Sent {
             no,
@@ -195,6 +199,8 @@ impl Files {
             let charge = u64::from(header.credit_charge.max(1));
             sent.role = self.meet(conn, request, &sent, &mut now, after, charge);
         }
+        now.shaky |=
+            proof == Proof::Forged || matches!(request, None | Some(Request::TreeConnect(_)));
         self.sent.insert(key, sent);
         if header.next_command != 0 {
             self.before.insert(conn, now);
@@ -284,6 +290,9 @@ impl Files {
                 }
             }
         };
+        if now.shaky {
+            return self.unfollowed(request, asked, sent, now.file);
+        }
         op.after = after;
         let known_tree = self.trees.get(&(session, tree)).copied();
         let live = self.sessions.get(&session);
@@ -324,6 +333,26 @@ impl Files {
         };
         self.take(op, asked, sent.no);
         role
+    }
+
+    /// Leaves out what a request concerns.
+    fn unfollowed(
+        &mut self,
+        request: &Request,
+        asked: Option<Asked>,
+        sent: &Sent,
+        file: Option<No>,
+    ) -> Role {
+        let path = match asked.map(|a| a.what) {
+            Some(Meaning::Followed(What::Create(c))) => Some(c.path),
+            _ => file.and_then(|open| self.model.path_of(open)),
+        };
+        self.blur(sent.no, path);
+        match request {
+            Request::Create(_) => Role::Create,
+            Request::Close(r) => Role::Close(r.file_id),
+            _ => Role::Other,
+        }
     }
 
     /// Enters an operation, or leaves out what it concerns.
@@ -536,7 +565,14 @@ impl Files {
                 self.handles.retain(|_, h| !ours(h));
             }
             Role::Ending { tree } => {
-                self.set_life(sent.session, tree, Life::Live);
+                // Another one ends it, and may not be answered before all that runs there.
+                let gone = [
+                    NtStatus::USER_SESSION_DELETED,
+                    NtStatus::NETWORK_NAME_DELETED,
+                ];
+                if !gone.contains(&header.status) {
+                    self.set_life(sent.session, tree, Life::Live);
+                }
                 self.model.disown(sent.no);
             }
             Role::Create => {
