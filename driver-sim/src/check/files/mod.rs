@@ -286,6 +286,7 @@ impl Files {
                         return self.role(request, id, sent, open);
                     }
                     Some(open) => (op, Some(ask::on_open(request, open, charge))),
+                    None if self.guesses(session, sent) => return Self::role_of(request),
                     None => (op, None),
                 }
             }
@@ -302,11 +303,7 @@ impl Files {
         if known_tree.is_some_and(|t| !t.disk) {
             return self.pipe_role(request, sent);
         }
-        let role = match request {
-            Request::Create(_) => Role::Create,
-            Request::Close(r) => Role::Close(r.file_id),
-            _ => Role::Other,
-        };
+        let role = Self::role_of(request);
         let Some(asked) = asked.filter(|_| usable) else {
             op.what = What::Stale;
             op.lenient = Lenient::Any;
@@ -335,6 +332,30 @@ impl Files {
         role
     }
 
+    /// An id that is not known may be that of an open that is being made: what these concern is not
+    /// followed. Says whether there are any.
+    fn guesses(&mut self, session: SessionId, sent: &Sent) -> bool {
+        let makes = |s: &&Sent| s.role == Role::Create && s.session == session;
+        let making: Vec<No> = self.sent.values().filter(makes).map(|s| s.no).collect();
+        for no in &making {
+            let path = match self.model.pending.get(no).map(|op| &op.what) {
+                Some(What::Create(c)) => Some(c.path.clone()),
+                _ => None,
+            };
+            self.blur(sent.no, path);
+        }
+        !making.is_empty()
+    }
+
+    /// What the answer to a request about an open changes.
+    fn role_of(request: &Request) -> Role {
+        match request {
+            Request::Create(_) => Role::Create,
+            Request::Close(r) => Role::Close(r.file_id),
+            _ => Role::Other,
+        }
+    }
+
     /// Leaves out what a request concerns.
     fn unfollowed(
         &mut self,
@@ -348,11 +369,7 @@ impl Files {
             _ => file.and_then(|open| self.model.path_of(open)),
         };
         self.blur(sent.no, path);
-        match request {
-            Request::Create(_) => Role::Create,
-            Request::Close(r) => Role::Close(r.file_id),
-            _ => Role::Other,
-        }
+        Self::role_of(request)
     }
 
     /// Enters an operation, or leaves out what it concerns.
@@ -606,6 +623,19 @@ impl Files {
         for h in handles.iter().filter(|h| h.session == session) {
             if let Some(path) = self.model.path_of(h.no) {
                 self.model.forget(&path);
+            }
+        }
+        // So is what is on its way.
+        let sent = self.sent.values().filter(|s| s.session == session);
+        let running: Vec<No> = sent.map(|s| s.no).collect();
+        for no in running {
+            let Some(op) = self.model.pending.get_mut(&no) else {
+                continue;
+            };
+            op.lenient = Lenient::Any;
+            if let What::Create(c) = &op.what {
+                let path = c.path.clone();
+                self.blur(no, Some(path));
             }
         }
         self.set_life(session, None, Life::Ending);
