@@ -346,3 +346,24 @@ fn a_read_only_share_stays_as_it_is() {
     assert_eq!(pair.fs().tree(), before);
     pair.finish();
 }
+
+#[test]
+fn a_durable_open_that_is_not_there_is_not_found() {
+    // [MS-SMB2] 3.3.5.9.7: nothing else in such a request counts, so clients leave it empty.
+    let mut pair = Pair::new();
+    let tree = pair.mount();
+    let file = pair
+        .create(tree, ops::create("a", CreateDisposition::Create))
+        .unwrap();
+    let file_id = file.file_id;
+    let request = smb_proto::msg::create::Request {
+        desired_access: smb_proto::dtyp::AccessMask::empty(),
+        create_disposition: CreateDisposition::Supersede.into(),
+        contexts: vec![smb_proto::create_ctx::DurableReconnect { file_id }.to_raw()],
+        ..ops::open("a")
+    };
+    let refused = pair.create(tree, request).map(|_| ());
+    assert_eq!(refused, Err(NtStatus::OBJECT_NAME_NOT_FOUND));
+    pair.close(tree, file_id).unwrap();
+    pair.finish();
+}

@@ -1,15 +1,18 @@
 //! Negotiation and authentication, in every combination of dialect and protection.
 
-use driver_sim::client::{ClientConfig, ClientEvent, Credentials, LogonFor, Spoil, Target};
+use driver_sim::client::{ClientConfig, ClientEvent, Credentials, LogonFor, Spoil, Target, ops};
 use driver_sim::pair::{End, Pair};
 use smb_engine::config::{EncryptionPolicy, MapToGuest};
 use smb_engine::output::CloseReason;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
+use smb_proto::fsctl::{FsctlCode, ValidateNegotiateRequest};
+use smb_proto::id::FileId;
 use smb_proto::msg::echo;
 use smb_proto::msg::negotiate::{GlobalCapabilities, SecurityMode};
 use smb_proto::msg::session_setup::SessionFlags;
 use smb_proto::spnego::Mechanism;
-use smb_proto::{Dialect, NtStatus, smb1};
+use smb_proto::wire::Writer;
+use smb_proto::{Dialect, Guid, NtStatus, smb1};
 
 fn user() -> Credentials {
     Credentials::new("user", "secret")
@@ -156,6 +159,52 @@ fn beginning_with_smb1() {
         };
         let end = whole_conversation(&mut pair, config);
         assert_eq!(pair.client(end).negotiated().unwrap().dialect, dialect);
+        pair.finish();
+    }
+}
+
+#[test]
+fn who_began_with_smb1_can_validate_the_negotiation() {
+    // [MS-SMB2] 3.3.5.15.12: it has told neither id nor security mode nor capabilities.
+    let mut pair = Pair::new();
+    let end = pair.connect_as(ClientConfig {
+        smb1_dialects: Some(vec![bytes::Bytes::from_static(smb1::DIALECT_SMB_2_002)]),
+        ..ClientConfig::default().signing()
+    });
+    let tree = pair.mount_on(end);
+    let mut w = Writer::new();
+    ValidateNegotiateRequest {
+        capabilities: 0,
+        guid: Guid::NIL,
+        security_mode: 0,
+        dialects: vec![Dialect::Smb202.into()],
+    }
+    .encode(&mut w);
+    let code = FsctlCode::VALIDATE_NEGOTIATE_INFO;
+    let request = ops::fsctl(FileId::RELATED, code, w.into_inner().freeze(), 24);
+    let reply = pair.call(tree, request);
+    assert_eq!(reply.status(), NtStatus::SUCCESS);
+    pair.finish();
+}
+
+#[test]
+fn only_dialects_with_multichannel_bind() {
+    for (dialect, status) in [
+        (Dialect::Smb202, NtStatus::REQUEST_NOT_ACCEPTED),
+        (Dialect::Smb210, NtStatus::REQUEST_NOT_ACCEPTED),
+        (Dialect::Smb302, NtStatus::SUCCESS),
+    ] {
+        let mut pair = Pair::builder().config(|c| c.multichannel = true).build();
+        let first = pair.connect_as(ClientConfig::only(Dialect::Smb302));
+        let session = pair.logon(first, user()).unwrap();
+        let exported = pair.client(first).export(session).unwrap();
+        let second = pair.connect_as(ClientConfig::only(dialect));
+        let bound = pair.logon_for(second, user(), LogonFor::Bind(exported));
+        assert_eq!(
+            bound.err().unwrap_or(NtStatus::SUCCESS),
+            status,
+            "{dialect}"
+        );
         pair.finish();
     }
 }

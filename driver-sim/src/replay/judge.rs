@@ -327,9 +327,9 @@ impl Judge<'_> {
             });
         }
         if exchange.class() > Some(Class::Expected) {
-            exchange.request = Some(shorten(tree));
-            exchange.captured = compared.captured.map(shorten);
-            exchange.engine = compared.engine.map(shorten);
+            exchange.request = Some(shown(tree, true));
+            exchange.captured = compared.captured.map(|t| shown(t, false));
+            exchange.engine = compared.engine.map(|t| shown(t, false));
         }
     }
 
@@ -422,7 +422,7 @@ fn hidden(theirs: &Message, ours: &Message) -> Pair {
     let body = |m: &Message| m.raw.slice(HEADER_LEN.min(m.raw.len())..);
     let (a, b) = (body(theirs), body(ours));
     let at = a.iter().zip(&b).position(|(x, y)| x != y);
-    let at = at.unwrap_or(a.len().min(b.len()));
+    let at = at.unwrap_or_else(|| a.len().min(b.len()));
     let text = |bytes: &[u8]| -> Value {
         let rest = bytes.get(at..).unwrap_or(&[]);
         let shown = rest.get(..16).unwrap_or(rest);
@@ -551,6 +551,21 @@ fn present(id: u64) -> &'static str {
         u64::MAX => "all ones",
         _ => "given",
     }
+}
+
+/// What a report shows of a message: not where it lies in the capture, and of an answer not what the
+/// request has said already.
+fn shown(tree: Value, request: bool) -> Value {
+    let Value::Object(map) = tree else {
+        return shorten(tree);
+    };
+    let keep = |key: &str| match key {
+        "header" | "body" | "error" | "sealed" | "compressed" | "signature" => true,
+        "resolved" => request,
+        _ => false,
+    };
+    let kept = map.into_iter().filter(|(key, _)| keep(key));
+    kept.map(|(key, value)| (key, shorten(value))).collect()
 }
 
 /// Cuts what is long in a value: file contents, mostly.

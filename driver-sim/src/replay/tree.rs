@@ -166,7 +166,7 @@ impl Inference {
             };
             return self.create(conn, &share, create, opened, status);
         }
-        let Some(id) = request.resolved.file.map(|id| (conn, id)) else {
+        let Some(id) = request.resolved.file.map(|id| self.key_of(conn, id)) else {
             return;
         };
         let Some(open) = self.opens.get(&id).cloned() else {
@@ -199,6 +199,16 @@ impl Inference {
             }
             _ => {}
         }
+    }
+
+    /// Where an open is kept: under the connection that made it, which need not be this one.
+    fn key_of(&self, conn: usize, id: FileId) -> (usize, FileId) {
+        let own = (conn, id);
+        if self.opens.contains_key(&own) {
+            return own;
+        }
+        let other = self.opens.keys().find(|(_, other)| *other == id);
+        other.copied().unwrap_or(own)
     }
 
     fn share(&mut self, name: &str) -> &mut Share {

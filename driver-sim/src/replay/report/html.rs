@@ -159,7 +159,7 @@ impl Report {
     fn sequence(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
-            "<main><div class=\"lanes\"><span>captured client</span><span>captured server</span>\
+            "<main><div class=\"lanes\"><span>packet, connection, seconds</span><span>captured client</span><span>captured server</span>\
              <span>engine</span></div><ol id=\"list\">"
         )?;
         let fold = self.exchanges.len() > ROWS_MAX;

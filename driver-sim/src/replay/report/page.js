@@ -22,7 +22,7 @@
   };
   const open = (row) => {
     for (const details of row.querySelectorAll("details")) details.open = true;
-    row.scrollIntoView({ block: "center" });
+    row.scrollIntoView({ block: "start" });
   };
   const go = (step) => {
     const found = rows.filter((r) => !r.hidden && r.dataset.class === "divergence");
