@@ -173,7 +173,7 @@ fn negotiated(config: &mut Config, seen: &Seen<'_>, facts: &mut Vec<String>) {
         .filter_map(|(_, n)| Dialect::from_code(n.dialect_revision));
     if let Some(max) = dialects.max() {
         config.max_dialect = max;
-        facts.push(format!("highest dialect {max:?}"));
+        facts.push(format!("highest dialect {max}"));
     }
     if let Some((_, first)) = answers.first() {
         config.server_guid = first.server_guid;
