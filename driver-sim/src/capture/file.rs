@@ -410,4 +410,80 @@ mod tests {
             assert!(error.to_string().contains(text), "{error}");
         }
     }
+
+    /// A block in either byte order.
+    fn block(kind: u32, body: &[u8], big: bool) -> Vec<u8> {
+        let word = |n: u32| {
+            if big {
+                n.to_be_bytes()
+            } else {
+                n.to_le_bytes()
+            }
+        };
+        let len = word(12 + body.len() as u32);
+        [&word(kind), &len, body, &len].concat()
+    }
+
+    #[test]
+    fn blocks_of_pcapng() {
+        for big in [false, true] {
+            let word = |n: u32| {
+                if big {
+                    n.to_be_bytes()
+                } else {
+                    n.to_le_bytes()
+                }
+            };
+            let half = |n: u16| {
+                if big {
+                    n.to_be_bytes()
+                } else {
+                    n.to_le_bytes()
+                }
+            };
+            let comment = b"x -o 'uat:smb2_seskey_list:12,ab,\"\",\"\"' y";
+            let mut section = [&word(0x1a2b_3c4d)[..], &half(1), &half(0), &[0xff; 8]].concat();
+            section.extend([half(1), half(comment.len() as u16)].concat());
+            section.extend(comment);
+            section.resize(section.len().next_multiple_of(4), 0);
+            section.extend([0; 4]);
+            // Nanoseconds: if_tsresol (9) of one byte, 9.
+            let options = [half(9), half(1), [9, 0], [0, 0], [0, 0], [0, 0]].concat();
+            let interface = [&half(101)[..], &half(0), &word(0), &options].concat();
+            let time = 1_500_000_000u64;
+            let enhanced = [
+                &word(0)[..],
+                &word((time >> 32) as u32),
+                &word(time as u32),
+                &word(5),
+                &word(9),
+                b"hello\0\0\0",
+            ]
+            .concat();
+            let simple = [&word(6)[..], b"simple\0\0"].concat();
+            let file = [
+                block(SECTION_HEADER_BLOCK, &section, big),
+                block(1, &interface, big),
+                block(0x0bad, b"what", big),
+                block(ENHANCED_PACKET_BLOCK, &enhanced, big),
+                block(SIMPLE_PACKET_BLOCK, &simple, big),
+            ]
+            .concat();
+            let mut reader = PacketFile::new(&file[..]).unwrap();
+            assert_eq!(reader.session_keys(), ["12,ab,\"\",\"\""]);
+            let Next::Packet(p) = reader.next_packet() else {
+                panic!("no packet");
+            };
+            assert_eq!((p.number, p.link, p.cut), (1, 101, true));
+            assert_eq!(
+                (p.time, &p.data[..]),
+                (Duration::from_millis(1500), &b"hello"[..])
+            );
+            let Next::Packet(p) = reader.next_packet() else {
+                panic!("no second packet");
+            };
+            assert_eq!((&p.data[..], p.cut), (&b"simple"[..], false));
+            assert!(matches!(reader.next_packet(), Next::End(None)));
+        }
+    }
 }

@@ -395,6 +395,38 @@ impl Message {
 }
 
 impl Conversation {
+    /// One that begins. `whole`: with the TCP handshake.
+    pub(super) fn new(
+        number: usize,
+        client: SocketAddr,
+        server: SocketAddr,
+        whole: bool,
+        time: Duration,
+    ) -> Self {
+        Self {
+            number,
+            client,
+            server,
+            transport: Transport::Direct,
+            start: if whole {
+                Start::Handshake
+            } else {
+                Start::Middle
+            },
+            end: End::Open,
+            end_time: time,
+            time,
+            messages: Vec::new(),
+            others: Vec::new(),
+            gaps: Vec::new(),
+            negotiated: None,
+            logons: Vec::new(),
+            retransmitted: 0,
+            reordered: 0,
+            notes: Vec::new(),
+        }
+    }
+
     /// The request that a message answers.
     #[must_use]
     pub fn request_of(&self, message: &Message) -> Option<&Message> {
@@ -405,5 +437,19 @@ impl Conversation {
     #[must_use]
     pub fn answer_of(&self, message: &Message) -> Option<&Message> {
         self.messages.get(message.answer?)
+    }
+}
+
+impl GapCause {
+    /// What the cause is in a few words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotCaptured => "not captured",
+            Self::Cut => "recorded in part (snaplen)",
+            Self::End => "not seen before the end",
+            Self::Limit => "given up, too much waits behind them",
+            Self::NotSmb => "begin no SMB frame",
+        }
     }
 }

@@ -6,9 +6,13 @@
 //! that could not be read leaves a trace: a [`Gap`] where bytes are missing, an [`Other`] for a frame
 //! that is no readable SMB2 message, a note for what concerns the whole capture.
 
+mod collect;
+mod counts;
 mod decode;
+mod elements;
 pub mod fields;
 mod file;
+mod flow;
 mod framing;
 mod keys;
 mod line;

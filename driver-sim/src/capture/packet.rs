@@ -131,3 +131,101 @@ fn from_net<'a>(net: &LaxNetSlice<'a>) -> Option<Dissected<'a>> {
         len,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use etherparse::PacketBuilder;
+
+    use super::*;
+
+    const PAYLOAD: &[u8] = b"payload";
+
+    /// An IP packet of a version with a TCP segment in it.
+    fn ip(version: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if version == 4 {
+            PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .tcp(1000, 445, 7, 100)
+                .write(&mut bytes, PAYLOAD)
+                .unwrap();
+        } else {
+            PacketBuilder::ipv6([1; 16], [2; 16], 64)
+                .tcp(1000, 445, 7, 100)
+                .write(&mut bytes, PAYLOAD)
+                .unwrap();
+        }
+        bytes
+    }
+
+    fn joined(head: &[u8], packet: &[u8]) -> Vec<u8> {
+        [head, packet].concat()
+    }
+
+    #[track_caller]
+    fn is_segment(link: u32, packet: &[u8]) {
+        match dissect(link, packet) {
+            Dissected::Tcp(s) => {
+                assert_eq!((s.from.port(), s.to.port(), s.seq), (1000, 445, 7));
+                assert_eq!((s.payload, s.len), (PAYLOAD, PAYLOAD.len()));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_link_layers() {
+        for (version, ether_type, family) in [(4, [8, 0], 2), (6, [0x86, 0xdd], 30)] {
+            let ip = ip(version);
+            let ethernet = joined(&[0; 12], &joined(&ether_type, &ip));
+            is_segment(link::ETHERNET, &ethernet);
+            let vlan = [&[0; 12][..], &[0x81, 0, 0, 5], &ether_type, &ip].concat();
+            is_segment(link::ETHERNET, &vlan);
+            let double = [
+                &[0; 12][..],
+                &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 5],
+                &ether_type,
+                &ip,
+            ];
+            is_segment(link::ETHERNET, &double.concat());
+            is_segment(link::NULL, &joined(&[family, 0, 0, 0], &ip));
+            is_segment(link::LOOP, &joined(&[0, 0, 0, family], &ip));
+            is_segment(
+                link::LINUX_SLL,
+                &joined(&[0; 14], &joined(&ether_type, &ip)),
+            );
+            let cooked = [&ether_type[..], &[0; 18], &ip].concat();
+            is_segment(link::LINUX_SLL2, &cooked);
+            for raw in [link::RAW, link::DLT_RAW, link::DLT_RAW_OPENBSD] {
+                is_segment(raw, &ip);
+            }
+            // Ethernet pads short packets.
+            is_segment(link::ETHERNET, &joined(&ethernet, &[0; 9]));
+        }
+        is_segment(link::IPV4, &ip(4));
+        is_segment(link::IPV6, &ip(6));
+        assert!(matches!(dissect(147, &ip(4)), Dissected::UnknownLink));
+    }
+
+    #[test]
+    fn cut_and_fragmented() {
+        let whole = ip(4);
+        for n in 0..whole.len() {
+            match dissect(link::RAW, &whole[..n]) {
+                Dissected::Tcp(s) => {
+                    assert_eq!(s.len, PAYLOAD.len());
+                    assert_eq!(s.payload.len(), n - 40);
+                }
+                Dissected::CutHeader => assert!((20..40).contains(&n), "{n}"),
+                Dissected::Other => assert!(n < 20, "{n}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut fragment = whole.clone();
+        fragment[6] |= 0x20;
+        assert!(matches!(dissect(link::RAW, &fragment), Dissected::Fragment));
+        // A length of zero: the network card was to fill it in.
+        let mut offloaded = whole;
+        offloaded[2..4].copy_from_slice(&[0, 0]);
+        is_segment(link::RAW, &offloaded);
+    }
+}

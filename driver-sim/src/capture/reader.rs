@@ -9,16 +9,15 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::decode::{Decoder, Frame, Item, Shared};
+use super::counts::Counts;
+use super::decode::Shared;
 use super::file::{Next, Packet, PacketFile};
-use super::framing::{Cut, Framer, begins_frame, surely_begins};
-use super::keys::Scope;
+use super::flow::{self, Flow};
+use super::framing::{begins_frame, surely_begins};
 use super::packet::{Dissected, Segment, dissect};
 use super::secrets::Secrets;
-use super::tcp::{Half, Piece, Place};
-use super::{
-    Capture, Conversation, Direction, End, Gap, GapCause, Message, Other, Start, Transport,
-};
+use super::tcp::Place;
+use super::{Conversation, Gap, Message, Other};
 
 /// Why a capture is of no use.
 #[derive(Debug, Error)]
@@ -79,31 +78,11 @@ const CONVERSATIONS_MAX: usize = 100_000;
 /// Handshakes to other ports remembered until the first data.
 const HANDSHAKES_MAX: usize = 16_384;
 
-/// Bytes that one direction holds while an earlier segment is missing.
-const WAITING_MAX: usize = 4 << 20;
-
 /// Bytes that all connections together hold of incomplete frames and streams.
 const HELD_MAX: usize = 256 << 20;
 
-/// Gaps reported for each conversation; further ones are only counted.
-const GAPS_MAX: usize = 10_000;
-
 /// Both ends of a connection in a fixed order.
 type Ends = (SocketAddr, SocketAddr);
-
-/// One connection while its packets come.
-struct Flow {
-    conversation: usize,
-    client: SocketAddr,
-    /// Sequence number of the client's SYN.
-    isn: Option<u32>,
-    halves: [Half; 2],
-    framers: [Framer; 2],
-    decoder: Decoder,
-    held: usize,
-    gaps: usize,
-    ended: bool,
-}
 
 /// The first packets of a connection to a port that is not known for SMB.
 #[derive(Debug, Default)]
@@ -122,20 +101,6 @@ struct Early {
     seq: u32,
     bytes: Vec<u8>,
     place: Place,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    fragments: u64,
-    cut_headers: u64,
-    cut_packets: u64,
-    unknown_links: BTreeMap<u32, u64>,
-    tcp: u64,
-    other: u64,
-    beyond: u64,
-    forgotten: u64,
-    messages: u64,
-    ports: BTreeMap<u16, u64>,
 }
 
 /// Reads a capture and gives its messages one by one, in bounded memory.
@@ -160,13 +125,6 @@ fn ends(segment: &Segment<'_>) -> Ends {
         (segment.from, segment.to)
     } else {
         (segment.to, segment.from)
-    }
-}
-
-fn index(direction: Direction) -> usize {
-    match direction {
-        Direction::ToServer => 0,
-        Direction::ToClient => 1,
     }
 }
 
@@ -361,38 +319,9 @@ impl<R: Read> Reader<R> {
         };
         let whole = segment.syn || handshake.client_isn.is_some();
         let number = self.conversations.len();
-        *self.counts.ports.entry(server.port()).or_default() += 1;
-        self.conversations.push(Conversation {
-            number,
-            client,
-            server,
-            transport: Transport::Direct,
-            start: if whole {
-                Start::Handshake
-            } else {
-                Start::Middle
-            },
-            end: End::Open,
-            end_time: self.last.time,
-            time: self.last.time,
-            messages: Vec::new(),
-            others: Vec::new(),
-            gaps: Vec::new(),
-            negotiated: None,
-            logons: Vec::new(),
-            retransmitted: 0,
-            reordered: 0,
-            notes: Vec::new(),
-        });
-        let mut halves = [Half::default(), Half::default()];
-        let mut framers = [Framer::new(whole), Framer::new(whole)];
-        let [to_server, to_client] = &mut halves;
-        if let Some(isn) = handshake.client_isn {
-            to_server.syn(isn);
-        }
-        if let Some(isn) = handshake.server_isn {
-            to_client.syn(isn);
-        }
+        let time = self.last.time;
+        let conversation = Conversation::new(number, client, server, whole, time);
+        self.conversations.push(conversation);
         if self.flows.len() >= FLOWS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
@@ -405,38 +334,12 @@ impl<R: Read> Reader<R> {
         } else {
             handshake.client_isn
         };
+        let mut flow = Flow::new(number, client, server, isn, whole);
+        flow.begun(handshake.client_isn, handshake.server_isn);
         if let Some(early) = &handshake.early {
-            let [to_server, _] = &mut halves;
-            let (bytes, place) = (&early.bytes, early.place);
-            let mut pieces = Vec::new();
-            to_server.segment(
-                early.seq,
-                bytes,
-                bytes.len(),
-                false,
-                place,
-                WAITING_MAX,
-                &mut pieces,
-            );
-            // Too little for a frame, so that nothing but the framer gets it.
-            for piece in pieces {
-                framers[0].take(piece, &mut Vec::new());
-            }
+            flow.early(early.seq, &early.bytes, early.place);
         }
-        self.flows.insert(
-            key,
-            Flow {
-                conversation: number,
-                client,
-                isn,
-                halves,
-                framers,
-                decoder: Decoder::new(Scope::Address(server)),
-                held: 0,
-                gaps: 0,
-                ended: false,
-            },
-        );
+        self.flows.insert(key, flow);
         true
     }
 
@@ -475,64 +378,16 @@ impl<R: Read> Reader<R> {
         let Some(conversation) = self.conversations.get_mut(flow.conversation) else {
             return;
         };
-        let direction = if segment.from == flow.client {
-            Direction::ToServer
-        } else {
-            Direction::ToClient
-        };
-        let (this, other) = (index(direction), index(direction.reverse()));
-        let mut pieces = Vec::new();
-        // What the acknowledgement settles comes before what the segment brings: an answer
-        // acknowledges its request.
-        if let Some(ack) = segment.ack {
-            flow.halves[other].ack(ack, place, &mut pieces);
-        }
-        let before = pieces.len();
-        let mut seq = segment.seq;
-        if segment.syn {
-            flow.halves[this].syn(segment.seq);
-            seq = seq.wrapping_add(1);
-        }
-        flow.halves[this].segment(
-            seq,
-            segment.payload,
-            segment.len,
-            segment.fin,
-            place,
-            WAITING_MAX,
-            &mut pieces,
-        );
-        for (taken, piece) in pieces.into_iter().enumerate() {
-            let direction = if taken < before {
-                direction.reverse()
-            } else {
-                direction
-            };
-            flow.piece(
-                &mut self.shared,
-                conversation,
-                direction,
-                piece,
-                &mut self.events,
-            );
-        }
-        if !flow.ended {
-            conversation.end_time = self.last.time;
-        }
-        if segment.rst {
-            conversation.end = End::Reset(direction);
-            flow.ended = true;
-        } else if segment.fin && !flow.ended {
-            conversation.end = End::Closed(direction);
-            flow.ended = true;
-        }
-        conversation.retransmitted = flow.halves.iter().map(|h| h.retransmitted).sum();
-        conversation.reordered = flow.halves.iter().map(|h| h.reordered).sum();
         self.held -= flow.held;
-        flow.held = flow.now_held();
+        flow.follow(
+            &mut self.shared,
+            conversation,
+            segment,
+            place,
+            &mut self.events,
+        );
         if self.held + flow.held > HELD_MAX {
             flow.drop_held(&mut self.shared, conversation, place, &mut self.events);
-            flow.held = flow.now_held();
         }
         self.held += flow.held;
     }
@@ -543,80 +398,22 @@ impl<R: Read> Reader<R> {
             return;
         };
         self.held -= flow.held;
-        let Some(conversation) = self.conversations.get_mut(flow.conversation) else {
-            return;
-        };
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            let mut pieces = Vec::new();
-            flow.halves[index(direction)].end(self.last, &mut pieces);
-            for piece in pieces {
-                flow.piece(
-                    &mut self.shared,
-                    conversation,
-                    direction,
-                    piece,
-                    &mut self.events,
-                );
-            }
-            let mut cuts = Vec::new();
-            flow.framers[index(direction)].end(self.last, &mut cuts);
-            flow.cuts(
-                &mut self.shared,
-                conversation,
-                direction,
-                cuts,
-                &mut self.events,
-            );
+        if let Some(conversation) = self.conversations.get_mut(flow.conversation) {
+            flow.finish(&mut self.shared, conversation, self.last, &mut self.events);
         }
-        let messages = flow.decoder.messages();
-        self.counts.messages += messages as u64;
-        let found = flow.framers.iter().any(|f| f.found);
-        describe(conversation, messages, found, flow.gaps);
     }
 
     /// What is to be said about the file as a whole; complete after the last event.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let c = &self.counts;
         let mut notes: Vec<String> = self.trouble.iter().cloned().collect();
-        let mut say = |n: u64, one: &str, many: &str| {
-            if n > 0 {
-                notes.push(format!("{n} {}", if n == 1 { one } else { many }));
-            }
-        };
-        say(
-            c.cut_packets,
-            "packet was recorded only in part (snaplen)",
-            "packets were recorded only in part (snaplen)",
-        );
-        say(
-            c.fragments,
-            "IP fragment, which is not put together: its bytes count as missing",
-            "IP fragments, which are not put together: their bytes count as missing",
-        );
-        say(
-            c.cut_headers,
-            "packet is cut within its TCP header",
-            "packets are cut within their TCP headers",
-        );
-        say(
-            c.beyond,
-            "packet of connections beyond the most that are looked at",
-            "packets of connections beyond the most that are looked at",
-        );
-        say(
-            c.forgotten,
-            "connection was given up for the sake of newer ones",
-            "connections were given up for the sake of newer ones",
-        );
-        for (link, n) in &c.unknown_links {
-            say(
-                *n,
-                &format!("packet has the link type {link}, which is not known here"),
-                &format!("packets have the link type {link}, which is not known here"),
-            );
-        }
+        notes.extend(self.counts.notes());
         notes
+    }
+
+    /// The conversations without their messages, at the end.
+    pub(super) fn into_conversations(self) -> Vec<Conversation> {
+        self.conversations
     }
 
     /// Packets read so far.
@@ -630,11 +427,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`CaptureError::NoSmb`] with what was found instead.
     pub fn check(&self) -> Result<(), CaptureError> {
-        if self
-            .conversations
-            .iter()
-            .any(|c| !c.notes.contains(&NOTHING.to_owned()))
-        {
+        if !self.conversations.iter().all(flow::is_empty) {
             return Ok(());
         }
         let mut text = match self.packets() {
@@ -657,28 +450,6 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// Said of connections in which no frame was found.
-const NOTHING: &str = "no SMB message was found in it";
-
-/// Sums a conversation up.
-fn describe(conversation: &mut Conversation, messages: usize, found: bool, gaps: usize) {
-    let mut notes = Vec::new();
-    if !found && messages == 0 {
-        notes.push(NOTHING.to_owned());
-    } else if conversation.start == Start::Middle {
-        notes.push(
-            "the capture begins in the middle of it: dialect, keys and the names of files opened before \
-             are not known, so signatures are not checked, and encrypted messages are opened only \
-             with --session-key"
-                .to_owned(),
-        );
-    }
-    if gaps > GAPS_MAX {
-        notes.push(format!("{} more gaps", gaps - GAPS_MAX));
-    }
-    conversation.notes.extend(notes);
-}
-
 /// Who is the client, by the first frame of a connection whose handshake was not captured.
 fn guess_client(segment: &Segment<'_>) -> SocketAddr {
     let byte = |at: usize| segment.payload.get(at).copied().unwrap_or(0);
@@ -693,211 +464,5 @@ fn guess_client(segment: &Segment<'_>) -> SocketAddr {
         segment.to
     } else {
         segment.from
-    }
-}
-
-impl Flow {
-    fn now_held(&self) -> usize {
-        self.halves.iter().map(Half::held).sum::<usize>()
-            + self.framers.iter().map(Framer::held).sum::<usize>()
-    }
-
-    /// Lets go of what is held, since memory is short.
-    fn drop_held(
-        &mut self,
-        shared: &mut Shared,
-        conversation: &mut Conversation,
-        place: Place,
-        events: &mut VecDeque<Event>,
-    ) {
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            let mut pieces = Vec::new();
-            self.halves[index(direction)].end(place, &mut pieces);
-            for piece in pieces {
-                self.piece(shared, conversation, direction, piece, events);
-            }
-            let mut cuts = Vec::new();
-            self.framers[index(direction)].drop_held(place, &mut cuts);
-            self.cuts(shared, conversation, direction, cuts, events);
-        }
-    }
-
-    fn piece(
-        &mut self,
-        shared: &mut Shared,
-        conversation: &mut Conversation,
-        direction: Direction,
-        piece: Piece,
-        events: &mut VecDeque<Event>,
-    ) {
-        let mut cuts = Vec::new();
-        self.framers[index(direction)].take(piece, &mut cuts);
-        self.cuts(shared, conversation, direction, cuts, events);
-    }
-
-    fn cuts(
-        &mut self,
-        shared: &mut Shared,
-        conversation: &mut Conversation,
-        direction: Direction,
-        cuts: Vec<Cut>,
-        events: &mut VecDeque<Event>,
-    ) {
-        let number = self.conversation;
-        let mut items = Vec::new();
-        for cut in cuts {
-            match cut {
-                Cut::Message {
-                    bytes,
-                    missing,
-                    first,
-                    last,
-                } => {
-                    let frame = Frame {
-                        direction,
-                        bytes,
-                        missing,
-                        first,
-                        last,
-                    };
-                    self.decoder.frame(shared, conversation, frame, &mut items);
-                }
-                Cut::NetBios {
-                    packet_type,
-                    body,
-                    first,
-                    last,
-                } => {
-                    let frame = Frame {
-                        direction,
-                        bytes: body,
-                        missing: 0,
-                        first,
-                        last,
-                    };
-                    self.decoder
-                        .netbios(conversation, packet_type, frame, &mut items);
-                }
-                Cut::Gap(len, cause, place) => {
-                    self.gaps += 1;
-                    if self.gaps <= GAPS_MAX {
-                        events.push_back(Event::Gap(
-                            number,
-                            Gap {
-                                direction,
-                                len,
-                                cause,
-                                before: self.decoder.messages(),
-                                frame: place.frame,
-                            },
-                        ));
-                    }
-                }
-            }
-            events.extend(items.drain(..).map(|item| match item {
-                Item::Message(m) => Event::Message(number, m),
-                Item::Other(o) => Event::Other(number, o),
-            }));
-        }
-    }
-}
-
-impl Capture {
-    /// Reads a whole file.
-    ///
-    /// # Errors
-    /// [`CaptureError`]
-    pub fn open(path: &Path, options: &Options) -> Result<Self, CaptureError> {
-        let file = File::open(path).map_err(CaptureError::Io)?;
-        Self::read(file, options, |_| ())
-    }
-
-    /// Reads a whole capture; `progress` is told how many bytes were read, again and again.
-    ///
-    /// # Errors
-    /// [`CaptureError`]
-    pub fn read<R: Read>(
-        source: R,
-        options: &Options,
-        mut progress: impl FnMut(u64),
-    ) -> Result<Self, CaptureError> {
-        let mut reader = Reader::new(source, options)?;
-        let mut found: Vec<(Vec<Message>, Vec<Other>, Vec<Gap>)> = Vec::new();
-        let mut kept = 0;
-        let mut events = 0u32;
-        while let Some(event) = reader.next_event() {
-            events = events.wrapping_add(1);
-            if events.is_multiple_of(1024) {
-                progress(reader.bytes_read());
-            }
-            let (Event::Message(number, _) | Event::Other(number, _) | Event::Gap(number, _)) =
-                event;
-            if found.len() <= number {
-                found.resize_with(number + 1, Default::default);
-            }
-            let Some((messages, others, gaps)) = found.get_mut(number) else {
-                continue;
-            };
-            match event {
-                Event::Message(_, message) => {
-                    kept += size_of::<Message>() + message.raw.len();
-                    link(messages, &message);
-                    messages.push(*message);
-                }
-                Event::Other(_, other) => {
-                    kept += size_of::<Other>() + other.raw.len();
-                    others.push(*other);
-                }
-                Event::Gap(_, gap) => {
-                    kept += size_of::<Gap>();
-                    gaps.push(gap);
-                }
-            }
-            if kept > options.kept_max {
-                return Err(CaptureError::TooLarge(options.kept_max >> 20));
-            }
-        }
-        progress(reader.bytes_read());
-        reader.check()?;
-        let (notes, packets) = (reader.notes(), reader.packets());
-        let mut conversations = reader.conversations;
-        for (conversation, (messages, others, gaps)) in conversations.iter_mut().zip(found) {
-            conversation.messages = messages;
-            conversation.others = others;
-            conversation.gaps = gaps;
-        }
-        Ok(Self {
-            conversations,
-            notes,
-            packets,
-        })
-    }
-}
-
-/// Enters an answer into its request.
-fn link(messages: &mut [Message], answer: &Message) {
-    let request = answer.request.and_then(|index| messages.get_mut(index));
-    let Some(request) = request else { return };
-    if answer.is_interim() {
-        request.interim = Some(answer.number);
-        return;
-    }
-    request.answer = Some(answer.number);
-    if request.resolved.file.is_none() {
-        request.resolved.file = answer.resolved.file;
-    }
-}
-
-impl GapCause {
-    /// What the cause is in a few words.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::NotCaptured => "not captured",
-            Self::Cut => "recorded in part (snaplen)",
-            Self::End => "not seen before the end",
-            Self::Limit => "given up, too much waits behind them",
-            Self::NotSmb => "begin no SMB frame",
-        }
     }
 }
