@@ -15,10 +15,12 @@ mod host;
 mod ids;
 mod judge;
 mod logon;
+mod names;
 mod plan;
 mod report;
 mod rules;
 mod run;
+mod script;
 mod section;
 mod tree;
 

@@ -27,7 +27,8 @@ use smb_proto::spnego::Token;
 use smb_proto::{Dialect, FileTime, NtStatus};
 
 use super::build;
-use super::tree::{self, Inference, share_name};
+use super::names::share_name;
+use super::tree::{self, Inference};
 use super::{Options, ReplayError};
 use crate::capture::{Conversation, Logon, Mechanism, Message, Proof};
 use crate::memory::MemoryFs;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use smb_engine::names::fold;
 use smb_proto::dtyp::SecurityDescriptor;
-use smb_proto::fsctl::FsctlCode;
 use smb_proto::id::FileId;
 use smb_proto::info::dir::{DirClass, parse_list};
 use smb_proto::info::file::{
@@ -25,6 +24,7 @@ use smb_proto::msg::create::CreateOptions;
 use smb_proto::msg::{Request, Response, create, query_info, set_info};
 use smb_proto::{FileTime, NtStatus};
 
+use super::names::{merge, share_name, split_name, writes};
 use crate::capture::{Conversation, Message};
 
 /// Content that is kept of one file; what lies behind reads as zeros.
@@ -104,26 +104,6 @@ struct Open {
 pub(super) struct Inference {
     pub(super) shares: BTreeMap<String, Share>,
     opens: BTreeMap<(usize, FileId), Open>,
-}
-
-/// The name of a share from a path `\\server\share`.
-pub(super) fn share_name(path: &str) -> &str {
-    let path = path.trim_start_matches('\\');
-    path.split_once('\\')
-        .map_or(path, |(_, share)| share.trim_end_matches('\\'))
-}
-
-/// Path and stream of a name in a share; `None` for one that no file can have.
-fn split_name(name: &str) -> Option<(String, String)> {
-    let mut parts = name.splitn(2, ':');
-    let path = parts.next().unwrap_or("").trim_end_matches('\\');
-    if path.starts_with('\\') || path.contains('/') {
-        return None;
-    }
-    let stream = parts.next().unwrap_or("");
-    let (stream, kind) = stream.split_once(':').unwrap_or((stream, "$DATA"));
-    kind.eq_ignore_ascii_case("$DATA")
-        .then(|| (path.to_owned(), stream.to_owned()))
 }
 
 impl Inference {
@@ -610,26 +590,5 @@ impl Initial {
             name.clone_into(&mut stream.name);
         }
         stream
-    }
-}
-
-/// Whether an FSCTL changes content.
-fn writes(code: FsctlCode) -> bool {
-    [
-        FsctlCode::SRV_COPYCHUNK,
-        FsctlCode::SRV_COPYCHUNK_WRITE,
-        FsctlCode::SET_ZERO_DATA,
-        FsctlCode::DUPLICATE_EXTENTS_TO_FILE,
-    ]
-    .contains(&code)
-}
-
-/// Adds the parts that `seen` shows to those that are known.
-fn merge(known: &mut SecurityDescriptor, seen: SecurityDescriptor) {
-    known.owner = known.owner.or(seen.owner);
-    known.group = known.group.or(seen.group);
-    if known.dacl == smb_proto::dtyp::AclSlot::Absent {
-        known.dacl = seen.dacl;
-        known.control |= seen.control;
     }
 }
