@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         Command::Journal(args) => journal::run(&args),
     };
     result.unwrap_or_else(|error| {
+        // Whoever reads the output has seen enough.
+        let piped = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+        if error.chain().any(|e| e.downcast_ref().is_some_and(piped)) {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("smb-sim: {error:#}");
         ExitCode::from(2)
     })
