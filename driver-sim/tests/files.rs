@@ -356,7 +356,7 @@ fn a_durable_open_that_is_not_there_is_not_found() {
         .create(tree, ops::create("a", CreateDisposition::Create))
         .unwrap();
     let file_id = file.file_id;
-    let request = smb_proto::msg::create::Request {
+    let request = create::Request {
         desired_access: smb_proto::dtyp::AccessMask::empty(),
         create_disposition: CreateDisposition::Supersede.into(),
         contexts: vec![smb_proto::create_ctx::DurableReconnect { file_id }.to_raw()],
