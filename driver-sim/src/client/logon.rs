@@ -45,9 +45,15 @@ pub(super) struct Logon {
 impl Client {
     /// Sends NEGOTIATE; [`ClientEvent::Negotiated`] follows.
     pub fn negotiate(&mut self) {
-        let Some(dialects) = self.config.smb1_dialects.take() else {
-            return self.negotiate_smb2();
-        };
+        match self.config.smb1_dialects.take() {
+            None => self.negotiate_smb2(),
+            Some(dialects) => self.negotiate_from_smb1(dialects),
+        }
+    }
+
+    /// Begins with an SMB1 negotiate that offers these; where the answer is the wildcard, NEGOTIATE
+    /// follows by itself.
+    pub fn negotiate_from_smb1(&mut self, dialects: Vec<Bytes>) {
         let mut w = Writer::new();
         smb1::NegotiateRequest { dialects }.encode(&mut w);
         // The answer is an SMB2 one with message id 0 ([MS-SMB2] 3.3.5.3).

@@ -16,7 +16,7 @@ pub(super) fn start(cx: &Cx<'_>, request: &oplock_break::Request) -> CmdResult {
             let (session, _) = cx.session()?;
             let known = crate::table::Id::from_u64(ack.file_id.volatile)
                 .and_then(|id| cx.core.opens.get(id))
-                .is_some_and(|o| o.file_id == ack.file_id && o.session == session);
+                .is_some_and(|o| o.file_id == ack.file_id && o.session == session && !o.closing);
             if known {
                 NtStatus::INVALID_OPLOCK_PROTOCOL
             } else {

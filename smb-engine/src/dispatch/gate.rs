@@ -79,6 +79,9 @@ pub(super) fn check(
     take_over_related(core, chain_id, op_id, element, command)?;
     let needs = needs(command);
     let sealed = core.chains.get(chain_id).and_then(|c| c.sealed);
+    if command == Command::SessionSetup && sealed.is_none() {
+        sign_setup(core, op_id, element);
+    }
     if needs.session || (command == Command::Echo && names_session(core, op_id, element, sealed)) {
         check_session(core, now, op_id, element, command, sealed)?;
     }
@@ -225,6 +228,29 @@ fn check_session(
         op.sign = sign;
     }
     Ok(())
+}
+
+/// 3.3.4.1.1: who authenticates a session again and signs for it gets a signed answer, also if that says
+/// that the request is malformed.
+fn sign_setup(core: &mut Core, op_id: Id<Op>, element: &Element) {
+    let Signature::Good(_) = element.signature else {
+        return;
+    };
+    let Some((wire, conn)) = core
+        .ops
+        .get(op_id)
+        .and_then(|op| Some((op.header.session_id, op.conn?)))
+    else {
+        return;
+    };
+    let session = core.conns.get(conn).and_then(|c| c.sessions.get(&wire));
+    let session = session.and_then(|id| core.sessions.get(*id));
+    let key = session
+        .filter(|s| s.channels.contains_key(&conn))
+        .and_then(|s| s.signing_key(conn));
+    if let Some(op) = core.ops.get_mut(op_id) {
+        op.sign = key;
+    }
 }
 
 /// 3.3.5.17: whether an ECHO is about a session, which then has to be there.
