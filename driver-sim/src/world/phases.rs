@@ -125,7 +125,12 @@ impl Machine {
         }
         let limit = self.now.mono + PATIENCE;
         self.until(limit, |m| m.is_silent())?;
-        self.all_answered(true, "when all took their leave")?;
+        // Who has spent all credits on requests that wait cannot even say goodbye: only CANCEL is free.
+        let stuck = self
+            .actors
+            .iter()
+            .any(super::actor::Actor::is_out_of_credits);
+        self.all_answered(!stuck, "when all took their leave")?;
         for actor in 0..self.actors.len() {
             if self.actors[actor].plan.kind == PeerKind::Normal {
                 self.drop_connection(actor, true)?;

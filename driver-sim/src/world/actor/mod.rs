@@ -149,6 +149,11 @@ impl Actor {
         self.steps.clear();
     }
 
+    /// Whether it has something to send and no credits for it.
+    pub(super) fn is_out_of_credits(&self) -> bool {
+        self.client.as_ref().is_some_and(|c| c.waiting() > 0)
+    }
+
     /// Whether it has a connection.
     pub(super) fn is_connected(&self) -> bool {
         self.wire.is_some()
