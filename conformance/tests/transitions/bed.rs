@@ -21,7 +21,8 @@ use smb_proto::msg::query_directory::QueryDirectoryFlags;
 use smb_proto::msg::{self, Response, cancel, echo, logoff, oplock_break, tree_disconnect};
 use smb_proto::{Command, Dialect, NtStatus, smb1};
 
-use crate::table::{Input, Pending, Reaction, State, expected};
+use crate::state::{Input, Pending, Reaction, State};
+use crate::table::expected;
 
 /// A session lasts so long.
 const LIFETIME: Duration = Duration::from_secs(3600);

@@ -3,13 +3,15 @@
 //! happen".
 
 mod bed;
+mod state;
 mod table;
 
 use proptest::prelude::*;
 
 use bed::Bed;
 use smb_proto::NtStatus;
-use table::{Expected, Input, Pending, Reaction, STATES, State, ending, expected, inputs};
+use state::{COMMANDS, Input, Pending, Reaction, STATES, State, inputs};
+use table::{Expected, ending, expected};
 
 /// A first token where the second one is due, of a session that authenticates again: that fails, and
 /// the session with it ([MS-SMB2] 3.3.5.5.3), as if it were logged off.
@@ -77,8 +79,8 @@ fn every_input_in_every_state() {
 fn any_input() -> impl Strategy<Value = Input> {
     let all = inputs();
     prop_oneof![
-        30 => prop::sample::select(table::COMMANDS.to_vec()).prop_map(Input::Request),
-        5 => prop::sample::select(table::COMMANDS.to_vec()).prop_map(Input::Malformed),
+        30 => prop::sample::select(COMMANDS.to_vec()).prop_map(Input::Request),
+        5 => prop::sample::select(COMMANDS.to_vec()).prop_map(Input::Malformed),
         2 => Just(Input::Completion),
         1 => prop::sample::select(all),
     ]
