@@ -182,8 +182,8 @@ impl Disk {
     pub(super) fn edit(&self, now: Now, edit: &Edit, panel: &Panel) -> Result<(), VfsError> {
         let name = |n: u8| NAMES[usize::from(n) % NAMES.len()];
         let touched = |path: &str| {
-            // Directories on the way are made where they are missing.
-            let path = path.split('\\').next().unwrap_or(path);
+            // Directories on the way, and the file of a stream, are made where they are missing.
+            let path = path.split(['\\', ':']).next().unwrap_or(path);
             panel.tell(now, &Seen::Outside(Outside::Touched { path }));
         };
         match *edit {
