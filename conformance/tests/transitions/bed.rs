@@ -155,6 +155,11 @@ impl Bed {
                 self.state = State::ReadRuns;
                 self.take(Input::Request(Command::Close));
             }
+            State::LogoffWaits => {
+                self.reach(State::ReadRuns);
+                self.state = State::ReadRuns;
+                self.take(Input::Request(Command::Logoff));
+            }
             State::Draining => {
                 self.reach(State::ReadRuns);
                 self.state = State::ReadRuns;
@@ -286,8 +291,12 @@ impl Bed {
                 return self.part(Part::new(self.target, self.body(command)));
             }
             Input::Malformed(command) => {
-                let mut part =
-                    Part::raw(self.target, command as u16, Bytes::from_static(&[0xff; 2]));
+                // The client takes no unsigned refusal about a session that it still believes in.
+                let target = match (self.state, command) {
+                    (State::LogoffWaits, Command::SessionSetup) => Target::NONE,
+                    _ => self.target,
+                };
+                let mut part = Part::raw(target, command as u16, Bytes::from_static(&[0xff; 2]));
                 if command == Command::Cancel {
                     part = part.message_id(self.waiting.unwrap_or(MessageId(1)).0);
                 }
@@ -420,6 +429,7 @@ impl Bed {
                 | State::NotifyWaits
                 | State::ReadRuns
                 | State::CloseWaits
+                | State::LogoffWaits
                 | State::Draining
         );
         if !speaks {
@@ -435,9 +445,12 @@ impl Bed {
         self.state = next;
         let sessions = self.pair.counts().sessions;
         let wanted = match next {
-            State::Fresh | State::Wildcard | State::Negotiated | State::LoggedOff | State::Gone => {
-                0
-            }
+            State::Fresh
+            | State::Wildcard
+            | State::Negotiated
+            | State::LoggedOff
+            | State::LogoffWaits
+            | State::Gone => 0,
             State::InProgress
             | State::Valid
             | State::Connected
@@ -454,7 +467,8 @@ impl Bed {
             | State::ExpiredClosed
             | State::ExpiredTreeGone => 1,
         };
-        if sessions != wanted {
+        // A server that ends may be waiting for a LOGOFF as well.
+        if sessions != wanted && next != State::Draining {
             return Err(format!("{sessions} sessions in {next:?}"));
         }
         if self.pair.is_connected(self.end) == (next == State::Gone) {

@@ -36,6 +36,8 @@ pub(crate) enum State {
     ReadRuns,
     /// A CLOSE waits for that READ.
     CloseWaits,
+    /// A LOGOFF waits for that READ; the session's id is of no use any more.
+    LogoffWaits,
     /// The server ends, and only that READ is left.
     Draining,
     /// The session's lifetime is over; tree connect and open are there.
@@ -48,7 +50,7 @@ pub(crate) enum State {
     Gone,
 }
 
-pub(crate) const STATES: [State; 20] = [
+pub(crate) const STATES: [State; 21] = [
     State::Fresh,
     State::Wildcard,
     State::Negotiated,
@@ -64,6 +66,7 @@ pub(crate) const STATES: [State; 20] = [
     State::NotifyWaits,
     State::ReadRuns,
     State::CloseWaits,
+    State::LogoffWaits,
     State::Draining,
     State::Expired,
     State::ExpiredClosed,

@@ -57,7 +57,7 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             // 3.3.5.2.2: the first message is NEGOTIATE.
             S::Fresh | S::Wildcard => CLOSED,
             // 3.3.5.2.9
-            S::Negotiated | S::InProgress | S::LoggedOff => {
+            S::Negotiated | S::InProgress | S::LoggedOff | S::LogoffWaits => {
                 status(NtStatus::USER_SESSION_DELETED, state)
             }
             // The session's state comes first, 3.3.5.2.9.
@@ -86,6 +86,7 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             | S::InProgress
             | S::Valid
             | S::LoggedOff
+            | S::LogoffWaits
             | S::Connected
             | S::TreeGone
             | S::OpenFile
@@ -111,6 +112,7 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
         | I::Disconnect => CLOSED,
         I::Completion => match state {
             S::ReadRuns => to(Reaction::Nothing, S::OpenFile).ends(NtStatus::SUCCESS),
+            S::LogoffWaits => to(Reaction::Nothing, S::LoggedOff).ends(NtStatus::SUCCESS),
             S::CloseWaits => to(Reaction::Nothing, S::FileClosed).ends(NtStatus::SUCCESS),
             S::Fresh
             | S::Wildcard
@@ -136,6 +138,7 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             S::Fresh | S::Wildcard | S::Negotiated | S::InProgress => CLOSED,
             S::Valid
             | S::LoggedOff
+            | S::LogoffWaits
             | S::Connected
             | S::TreeGone
             | S::OpenFile
@@ -154,7 +157,7 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
         // 3.3.2.2; what waits goes on to wait.
         I::Lifetime => match state {
             S::Fresh | S::Wildcard | S::Negotiated | S::InProgress => CLOSED,
-            S::LoggedOff => to(Reaction::Nothing, state),
+            S::LoggedOff | S::LogoffWaits => to(Reaction::Nothing, state),
             S::Valid | S::TreeGone | S::ExpiredTreeGone => {
                 to(Reaction::Nothing, S::ExpiredTreeGone)
             }
@@ -173,7 +176,9 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
         // How a server ends is its own affair: what waits for others is cancelled, what runs is finished.
         I::Drain => match state {
             S::LockWaits | S::NotifyWaits => CLOSED.ends(NtStatus::CANCELLED),
-            S::ReadRuns | S::CloseWaits | S::Draining => to(Reaction::Nothing, S::Draining),
+            S::ReadRuns | S::CloseWaits | S::LogoffWaits | S::Draining => {
+                to(Reaction::Nothing, S::Draining)
+            }
             S::Fresh
             | S::Wildcard
             | S::Negotiated
@@ -227,7 +232,7 @@ fn gates(state: State, command: Command) -> Option<Expected> {
         // 3.3.5.17: without session.
         (S::Negotiated, C::Echo) => None,
         // 3.3.5.2.9
-        (S::Negotiated | S::InProgress | S::LoggedOff, _) => {
+        (S::Negotiated | S::InProgress | S::LoggedOff | S::LogoffWaits, _) => {
             Some(status(NtStatus::USER_SESSION_DELETED, state))
         }
         (S::Expired | S::ExpiredClosed, C::Logoff | C::Close | C::Lock | C::TreeDisconnect)
@@ -280,6 +285,7 @@ fn cancel(state: State) -> Expected {
         | State::InProgress
         | State::Valid
         | State::LoggedOff
+        | State::LogoffWaits
         | State::Connected
         | State::TreeGone
         | State::OpenFile
@@ -309,7 +315,7 @@ fn request(state: State, command: Command) -> Expected {
             // Another first token where the last one is due: the authentication fails, 3.3.5.5.3.
             S::InProgress => status(NtStatus::INVALID_PARAMETER, S::LoggedOff),
             // 3.3.5.5 step 3
-            S::LoggedOff => status(NtStatus::USER_SESSION_DELETED, state),
+            S::LoggedOff | S::LogoffWaits => status(NtStatus::USER_SESSION_DELETED, state),
             // 3.3.5.5.2: authenticated again, the session stays as it is meanwhile.
             S::Fresh
             | S::Wildcard
@@ -332,9 +338,11 @@ fn request(state: State, command: Command) -> Expected {
         C::Cancel => cancel(state),
         C::Echo => done(state),
         // 3.3.5.6
-        C::Logoff => match ending(state) {
-            None => done(S::LoggedOff),
-            Some(pending) => done(S::LoggedOff).ends(pending),
+        C::Logoff => match (state, ending(state)) {
+            // Answered when what runs has been.
+            (S::ReadRuns | S::CloseWaits, _) => to(Reaction::Nothing, S::LogoffWaits),
+            (_, None) => done(S::LoggedOff),
+            (_, Some(pending)) => done(S::LoggedOff).ends(pending),
         },
         // 3.3.5.7
         C::TreeConnect => match state {
@@ -344,6 +352,7 @@ fn request(state: State, command: Command) -> Expected {
             | S::Negotiated
             | S::InProgress
             | S::LoggedOff
+            | S::LogoffWaits
             | S::Connected
             | S::OpenFile
             | S::OpenDirectory
@@ -373,6 +382,7 @@ fn request(state: State, command: Command) -> Expected {
             | S::InProgress
             | S::Valid
             | S::LoggedOff
+            | S::LogoffWaits
             | S::TreeGone
             | S::OpenFile
             | S::OpenDirectory
@@ -413,6 +423,7 @@ pub(crate) fn ending(state: State) -> Option<NtStatus> {
         | State::InProgress
         | State::Valid
         | State::LoggedOff
+        | State::LogoffWaits
         | State::Connected
         | State::TreeGone
         | State::OpenFile
@@ -439,6 +450,7 @@ fn on_open(state: State, command: Command) -> Expected {
         | S::InProgress
         | S::Valid
         | S::LoggedOff
+        | S::LogoffWaits
         | S::TreeGone
         | S::Gone
         | S::Connected
