@@ -56,6 +56,8 @@ pub(super) struct Asked {
     pub(super) unusual: bool,
     /// It changes a security descriptor.
     pub(super) security: bool,
+    /// It gives a file a further name.
+    pub(super) links: bool,
 }
 
 /// See [`Asked`].
@@ -69,8 +71,6 @@ pub(super) enum Meaning {
     Blurs(Path),
     /// As [`Self::Blurs`], with all names of this open.
     BlursOpen(No, Option<Path>),
-    /// It may give the file of this open attributes that make the server refuse things.
-    MakesOdd(No),
 }
 
 fn asked(what: Meaning, unusual: bool) -> Asked {
@@ -78,6 +78,7 @@ fn asked(what: Meaning, unusual: bool) -> Asked {
         what,
         unusual,
         security: false,
+        links: false,
     }
 }
 
@@ -415,13 +416,16 @@ fn set_info(r: &set_info::Request, open: No) -> Asked {
         }),
         Some(FileInfoClass::Link | FileInfoClass::LinkEx) => {
             FileRenameInformation::parse(&r.buffer).map(|i| match name(&i.file_name) {
-                Name::Plain(to) | Name::Other(to) => blur(Some(to)),
+                Name::Plain(to) | Name::Other(to) => Asked {
+                    links: true,
+                    ..blur(Some(to))
+                },
                 Name::Bad => touch(),
             })
         }
         Some(FileInfoClass::Basic) => FileBasicInformation::parse(&r.buffer).map(|i| {
             if i.attributes.intersects(ODD) {
-                asked(Meaning::MakesOdd(open), true)
+                asked(Meaning::Followed(What::Harden { open }), true)
             } else {
                 touch()
             }

@@ -47,6 +47,8 @@ enum Role {
     /// LOGOFF or TREE_DISCONNECT.
     Ending {
         tree: Option<TreeId>,
+        /// How things were before.
+        before: Life,
     },
     Create,
     Close(FileId),
@@ -273,15 +275,15 @@ impl Files {
                 match open {
                     Some(open) if !self.model.follows(open) => {
                         // Its names are not followed. New ones are not either.
-                        if let Meaning::BlursOpen(_, Some(to)) | Meaning::Blurs(to) =
-                            ask::on_open(request, open, charge).what
-                        {
-                            self.model.forget(&to);
-                        }
-                        if let Meaning::Followed(What::Rename { to, .. }) =
-                            ask::on_open(request, open, charge).what
-                        {
-                            self.model.forget(&to);
+                        let asked = ask::on_open(request, open, charge);
+                        self.model.env.linked |= asked.links;
+                        match asked.what {
+                            Meaning::BlursOpen(_, Some(to))
+                            | Meaning::Blurs(to)
+                            | Meaning::Followed(What::Rename { to, .. }) => {
+                                self.blur(sent.no, Some(to));
+                            }
+                            _ => {}
                         }
                         return self.role(request, id, sent, open);
                     }
@@ -375,6 +377,7 @@ impl Files {
     /// Enters an operation, or leaves out what it concerns.
     fn take(&mut self, mut op: Op, asked: Asked, no: No) {
         self.model.env.security |= asked.security;
+        self.model.env.linked |= asked.links;
         match asked.what {
             Meaning::Impossible => {
                 op.what = What::Stale;
@@ -416,16 +419,6 @@ impl Files {
                 self.blur(no, from);
                 self.blur(no, to);
             }
-            Meaning::MakesOdd(open) => {
-                for config in &mut self.model.configs {
-                    let node = config.state.open(open).map(|o| o.node);
-                    if let Some(n) = node.and_then(|n| config.state.node_mut(n)) {
-                        n.odd = true;
-                    }
-                }
-                op.what = What::Touch { open };
-                self.model.add(no, op);
-            }
         }
     }
 
@@ -440,7 +433,7 @@ impl Files {
     fn role(&mut self, request: &Request, id: FileId, sent: &Sent, open: No) -> Role {
         // It keeps its name unknown as long as it runs.
         if let Some(path) = self.model.path_of(open) {
-            self.model.loose.insert(sent.no, path);
+            self.model.loose.entry(sent.no).or_insert(path);
         }
         match request {
             Request::Close(_) => Role::Close(id),
@@ -459,16 +452,18 @@ impl Files {
     /// LOGOFF or TREE_DISCONNECT: everything may be closed from now on.
     fn ending(&mut self, sent: &Sent, tree: Option<TreeId>) -> Role {
         let live = self.sessions.get_mut(&sent.session);
-        if sent.proof == Proof::Forged || live.is_none_or(|s| s.life != Life::Live) {
+        if sent.proof == Proof::Forged || live.is_none_or(|s| s.life == Life::Dead) {
             return Role::Other;
         }
         let of_tree = tree.map(|t| self.trees.get(&(sent.session, t)).map(|t| t.life));
-        if of_tree.is_some_and(|life| life != Some(Life::Live)) {
+        if of_tree.is_some_and(|life| life.is_none_or(|life| life == Life::Dead)) {
             return Role::Other;
         }
+        let of_session = self.sessions.get(&sent.session).map(|s| s.life);
+        let before = of_tree.flatten().or(of_session).unwrap_or(Life::Dead);
         self.set_life(sent.session, tree, Life::Ending);
         self.close_all(sent.session, tree, Some(sent.no));
-        Role::Ending { tree }
+        Role::Ending { tree, before }
     }
 
     fn set_life(&mut self, session: SessionId, tree: Option<TreeId>, life: Life) {
@@ -480,6 +475,7 @@ impl Files {
         }
         if tree.is_none()
             && let Some(s) = self.sessions.get_mut(&session)
+            && s.life != Life::Dead
         {
             s.life = life;
         }
@@ -566,7 +562,7 @@ impl Files {
                     self.trees.insert((sent.session, header.tree_id()), tree);
                 }
             }
-            Role::Ending { tree } if good => {
+            Role::Ending { tree, .. } if good => {
                 for op in self.model.pending.values_mut() {
                     if op.owner == Some(sent.no) {
                         op.owner = None;
@@ -581,23 +577,27 @@ impl Files {
                 }
                 self.handles.retain(|_, h| !ours(h));
             }
-            Role::Ending { tree } => {
+            Role::Ending { tree, before } => {
                 // Another one ends it, and may not be answered before all that runs there.
                 let gone = [
                     NtStatus::USER_SESSION_DELETED,
                     NtStatus::NETWORK_NAME_DELETED,
                 ];
                 if !gone.contains(&header.status) {
-                    self.set_life(sent.session, tree, Life::Live);
+                    self.set_life(sent.session, tree, before);
                 }
                 self.model.disown(sent.no);
             }
             Role::Create => {
                 if let Response::Create(r) = body {
+                    let tree = match header.route {
+                        Route::Sync { tree_id, .. } => tree_id,
+                        Route::Async(_) => sent.tree,
+                    };
                     let handle = Handle {
                         no: sent.no,
                         session: sent.session,
-                        tree: sent.tree,
+                        tree,
                     };
                     self.handles.insert(r.file_id, handle);
                 } else {
@@ -647,7 +647,14 @@ impl Files {
         };
         let Response::SessionSetup(r) = body else {
             // A user who could not prove who he is loses the session ([MS-SMB2] 3.3.5.5.3).
-            self.doubt(sent.session);
+            // One who could not bind another connection to it does not.
+            if self
+                .sessions
+                .get(&sent.session)
+                .is_some_and(|s| s.conns.contains(&conn))
+            {
+                self.doubt(sent.session);
+            }
             return;
         };
         if header.status != NtStatus::SUCCESS {

@@ -309,11 +309,12 @@ impl Model {
 
     fn sweep(&mut self) {
         let loose = &self.loose;
+        let linked = self.env.linked;
         let settled: Vec<Path> = self
             .env
             .vague
             .keys()
-            .filter(|v| !loose.values().any(|p| beneath(p, v)))
+            .filter(|v| !linked && !loose.values().any(|p| beneath(p, v)))
             .cloned()
             .collect();
         for path in settled {

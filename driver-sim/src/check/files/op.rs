@@ -125,6 +125,10 @@ pub(super) enum What {
     Query {
         open: No,
     },
+    /// Gives the file attributes that make the server refuse things, perhaps.
+    Harden {
+        open: No,
+    },
     /// Anything else with an open: only whether that is open.
     Touch {
         open: No,
@@ -143,6 +147,7 @@ impl What {
             | Self::Resize { open, .. }
             | Self::Zero { open, .. }
             | Self::Smash { open }
+            | Self::Harden { open }
             | Self::Delete { open, .. }
             | Self::Rename { open, .. }
             | Self::Lock { open, .. }

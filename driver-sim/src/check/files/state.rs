@@ -91,6 +91,9 @@ pub(super) struct Env {
     /// Names that are not followed while some opens that are not followed exist, and how many of
     /// those and of requests for them there are.
     pub(super) vague: BTreeMap<Path, usize>,
+    /// Files may have several names: what is not followed may be the same file under another one, and is not
+    /// followed any more.
+    pub(super) linked: bool,
     /// Somebody has changed a security descriptor.
     pub(super) security: bool,
 }

@@ -85,6 +85,13 @@ fn by_kind(env: &Env, config: &Config, no: No, op: &Op, stage: &Stage) -> Nexts 
         What::Smash { open } => with_open(state, *open, stage, |node| {
             vec![changed(state, node, Outcome::Anything, |_| None)]
         }),
+        What::Harden { open } => with_open(state, *open, stage, |node| {
+            let mut state = state.clone();
+            if let Some(n) = state.node_mut(node) {
+                n.odd = true;
+            }
+            vec![(state, Stage::Over(Outcome::Anything))]
+        }),
         What::Lock {
             open,
             elements,
