@@ -2,7 +2,8 @@
 //! every request and answer.
 //!
 //! [`state`] is what there is, [`step`], [`create`] and [`rename`] say what each operation does, one
-//! moment after another, [`model`] tries the orders, [`ask`] makes operations of requests.
+//! moment after another, [`model`] tries the orders, [`ask`] makes operations of requests, [`session`]
+//! and [`outside`] know what begins and ends besides.
 //! Streams, links, reparse points and what outsiders do are not followed: the names concerned are
 //! left out until everything open there is closed, and count as unknown then.
 
@@ -11,20 +12,18 @@ mod create;
 mod locks;
 mod model;
 mod op;
+mod outside;
 mod rename;
+mod session;
 mod state;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use smb_engine::names::fold;
 use smb_engine::output::ConnId;
 use smb_engine::time::Now;
-use smb_engine::vfs::{VfsError, VfsOp};
 use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{AsyncId, FileId, MessageId, SessionId, TreeId};
-use smb_proto::msg::session_setup::SessionFlags;
 use smb_proto::msg::tree_connect::{ShareFlags, ShareType};
 use smb_proto::msg::{Request, Response};
 use smb_proto::{Header, NtStatus};
@@ -32,7 +31,7 @@ use smb_proto::{Header, NtStatus};
 use self::ask::{Asked, Meaning};
 use self::model::{Answer, Model};
 use self::op::{Lenient, Op, What};
-use self::state::{Entry, No, Node};
+use self::state::No;
 use super::{Checker, Outside, Proof, Seen, Violation};
 
 const NAME: &str = "files";
@@ -449,81 +448,6 @@ impl Files {
         }
     }
 
-    /// LOGOFF or TREE_DISCONNECT: everything may be closed from now on.
-    fn ending(&mut self, sent: &Sent, tree: Option<TreeId>) -> Role {
-        let live = self.sessions.get_mut(&sent.session);
-        if sent.proof == Proof::Forged || live.is_none_or(|s| s.life == Life::Dead) {
-            return Role::Other;
-        }
-        let of_tree = tree.map(|t| self.trees.get(&(sent.session, t)).map(|t| t.life));
-        if of_tree.is_some_and(|life| life.is_none_or(|life| life == Life::Dead)) {
-            return Role::Other;
-        }
-        let of_session = self.sessions.get(&sent.session).map(|s| s.life);
-        let before = of_tree.flatten().or(of_session).unwrap_or(Life::Dead);
-        self.set_life(sent.session, tree, Life::Ending);
-        self.close_all(sent.session, tree, Some(sent.no));
-        Role::Ending { tree, before }
-    }
-
-    fn set_life(&mut self, session: SessionId, tree: Option<TreeId>, life: Life) {
-        for ((s, t), info) in &mut self.trees {
-            let dead = info.life == Life::Dead;
-            if *s == session && tree.is_none_or(|tree| tree == *t) && !dead {
-                info.life = life;
-            }
-        }
-        if tree.is_none()
-            && let Some(s) = self.sessions.get_mut(&session)
-            && s.life != Life::Dead
-        {
-            s.life = life;
-        }
-    }
-
-    /// Closes all opens of a session or tree connect, also those that are on their way; with an
-    /// owner, if that succeeds.
-    fn close_all(&mut self, session: SessionId, tree: Option<TreeId>, owner: Option<No>) {
-        let ours = |s: SessionId, t: TreeId| s == session && tree.is_none_or(|tree| tree == t);
-        let mut opens: Vec<No> = self
-            .handles
-            .values()
-            .filter(|h| ours(h.session, h.tree))
-            .map(|h| h.no)
-            .collect();
-        let sent: Vec<Sent> = self
-            .sent
-            .values()
-            .filter(|s| ours(s.session, s.tree))
-            .copied()
-            .collect();
-        for s in sent {
-            if s.role == Role::Create {
-                opens.push(s.no);
-            }
-            if let Some(op) = self.model.pending.get_mut(&s.no) {
-                op.lenient = Lenient::Any;
-            }
-        }
-        for open in opens {
-            if !self.model.follows(open) {
-                if owner.is_none() {
-                    self.model.loose.remove(&open);
-                }
-                continue;
-            }
-            let no = self.number();
-            let mut op = Op::new(What::Close { open, query: false });
-            op.owner = owner;
-            // One that is on its way is closed once it is there.
-            op.after = self.model.pending.contains_key(&open).then_some(open);
-            self.model.add(no, op);
-        }
-        if owner.is_none() {
-            self.handles.retain(|_, h| !ours(h.session, h.tree));
-        }
-    }
-
     fn answer(&mut self, conn: ConnId, header: &Header, body: &Response) -> Result<(), Violation> {
         let Some(sent) = self.sent.remove(&(conn, header.message_id)) else {
             return Ok(());
@@ -615,217 +539,6 @@ impl Files {
             }
         }
         Ok(())
-    }
-
-    /// It may have ended, for reasons that are not followed.
-    fn doubt(&mut self, session: SessionId) {
-        let handles: Vec<Handle> = self.handles.values().copied().collect();
-        for h in handles.iter().filter(|h| h.session == session) {
-            if let Some(path) = self.model.path_of(h.no) {
-                self.model.forget(&path);
-            }
-        }
-        // So is what is on its way.
-        let sent = self.sent.values().filter(|s| s.session == session);
-        let running: Vec<No> = sent.map(|s| s.no).collect();
-        for no in running {
-            let Some(op) = self.model.pending.get_mut(&no) else {
-                continue;
-            };
-            op.lenient = Lenient::Any;
-            if let What::Create(c) = &op.what {
-                let path = c.path.clone();
-                self.blur(no, Some(path));
-            }
-        }
-        self.set_life(session, None, Life::Ending);
-    }
-
-    fn set_up(&mut self, conn: ConnId, header: &Header, body: &Response, sent: &Sent) {
-        let Role::Setup { previous } = sent.role else {
-            return;
-        };
-        let Response::SessionSetup(r) = body else {
-            // A user who could not prove who he is loses the session ([MS-SMB2] 3.3.5.5.3).
-            // One who could not bind another connection to it does not.
-            if self
-                .sessions
-                .get(&sent.session)
-                .is_some_and(|s| s.conns.contains(&conn))
-            {
-                self.doubt(sent.session);
-            }
-            return;
-        };
-        if header.status != NtStatus::SUCCESS {
-            return;
-        }
-        let id = header.session_id;
-        let fresh = Session {
-            conns: BTreeSet::new(),
-            life: Life::Live,
-            seals: false,
-            unsigned: false,
-        };
-        let old = self.sessions.get(&id).is_some_and(|s| s.life == Life::Dead);
-        if old {
-            self.sessions.remove(&id);
-            self.trees.retain(|(s, _), _| *s != id);
-        }
-        let session = self.sessions.entry(id).or_insert(fresh);
-        session.conns.insert(conn);
-        session.seals |= r.session_flags.contains(SessionFlags::ENCRYPT_DATA);
-        if previous != id && self.sessions.contains_key(&previous) {
-            // It has ended if its user is the same, which is not known here.
-            self.doubt(previous);
-        }
-    }
-
-    fn disconnected(&mut self, conn: ConnId) {
-        let gone: Vec<Sent> = self
-            .sent
-            .iter()
-            .filter(|((c, _), _)| *c == conn)
-            .map(|(_, s)| *s)
-            .collect();
-        let mut ending = Vec::new();
-        for (id, s) in &mut self.sessions {
-            if s.conns.remove(&conn) && s.conns.is_empty() && s.life != Life::Dead {
-                ending.push(*id);
-            }
-        }
-        for session in ending {
-            self.set_life(session, None, Life::Dead);
-            self.close_all(session, None, None);
-        }
-        for s in gone {
-            self.model.loose.remove(&s.no);
-            if let Some(op) = self.model.pending.get_mut(&s.no) {
-                op.orphan = true;
-            }
-            if let Role::Ending { .. } = s.role {
-                // Nobody knows whether it came to that; the end of the session closes all the same.
-                for op in self.model.pending.values_mut() {
-                    if op.owner == Some(s.no) {
-                        op.owner = None;
-                        op.orphan = true;
-                    }
-                }
-            }
-        }
-        self.sent.retain(|(c, _), _| *c != conn);
-        self.before.remove(&conn);
-    }
-
-    fn outside(&mut self, outside: &Outside<'_>) {
-        match outside {
-            Outside::Fault { op, error } => self.fault(op, error, false),
-            Outside::Torn { op, error } => self.fault(op, error, true),
-            Outside::ShortRead { .. } => {
-                for op in self.model.pending.values_mut() {
-                    op.short |= matches!(op.what, What::Read { .. });
-                }
-            }
-            Outside::Touched { path } => self.model.forget(&fold(path)),
-            Outside::Present { path, content } => self.present(path, *content),
-            Outside::Lost => {
-                let (judged, given_up) = (self.judged, self.model.given_up);
-                *self = Self {
-                    judged,
-                    next: self.next,
-                    ..Self::unknown()
-                };
-                self.model.given_up = given_up;
-            }
-            Outside::Drained => {
-                for op in self.model.pending.values_mut() {
-                    op.cancelled = true;
-                    op.lenient = op.lenient.max(Lenient::Start);
-                }
-            }
-        }
-    }
-
-    /// Some request in flight may fail.
-    fn fault(&mut self, vfs: &VfsOp, error: &VfsError, torn: bool) {
-        let status = status_of(error);
-        let torn = torn && !matches!(vfs, VfsOp::Close { .. });
-        let mut torn_opens = Vec::new();
-        for op in self.model.pending.values_mut() {
-            if concerns(vfs, &op.what) {
-                op.faults.insert(status.0);
-                torn_opens.extend(op.what.open().filter(|_| torn));
-            }
-        }
-        for config in &mut self.model.configs {
-            for open in &torn_opens {
-                let node = config.state.open(*open).map(|o| o.node);
-                if let Some(n) = node.and_then(|n| config.state.node_mut(n)) {
-                    n.content = None;
-                }
-            }
-        }
-    }
-
-    fn present(&mut self, path: &str, content: Option<&[u8]>) {
-        let no = self.number();
-        let node = Node {
-            dir: content.is_none(),
-            content: content.map(|c| Arc::new(c.to_vec())),
-            ..Node::default()
-        };
-        for config in &mut self.model.configs {
-            config.state.nodes.insert(no, Arc::new(node.clone()));
-            let name = fold(path).into();
-            config.state.names.insert(name, Entry::Node(no));
-        }
-    }
-}
-
-/// The status that tells of an error of the disk ([MS-FSA] names the situations).
-fn status_of(error: &VfsError) -> NtStatus {
-    match error {
-        VfsError::NotFound => NtStatus::OBJECT_NAME_NOT_FOUND,
-        VfsError::PathNotFound => NtStatus::OBJECT_PATH_NOT_FOUND,
-        VfsError::Exists => NtStatus::OBJECT_NAME_COLLISION,
-        VfsError::NotEmpty => NtStatus::DIRECTORY_NOT_EMPTY,
-        VfsError::AccessDenied => NtStatus::ACCESS_DENIED,
-        VfsError::ReadOnly => NtStatus::MEDIA_WRITE_PROTECTED,
-        VfsError::NoSpace => NtStatus::DISK_FULL,
-        VfsError::Quota => NtStatus::QUOTA_EXCEEDED,
-        VfsError::TooManyOpen => NtStatus::TOO_MANY_OPENED_FILES,
-        VfsError::Busy => NtStatus::SHARING_VIOLATION,
-        VfsError::Gone => NtStatus::SERVER_UNAVAILABLE,
-        _ => NtStatus::UNEXPECTED_IO_ERROR,
-    }
-}
-
-/// Whether a question to the disk may be asked for the sake of such an operation.
-fn concerns(vfs: &VfsOp, what: &What) -> bool {
-    use What as W;
-    match vfs {
-        VfsOp::Read { .. } => matches!(what, W::Read { .. } | W::Smash { .. }),
-        VfsOp::Write { .. } | VfsOp::CopyRange { .. } => {
-            matches!(what, W::Write { .. } | W::Smash { .. })
-        }
-        VfsOp::SetSize { .. } | VfsOp::SetAllocation { .. } => matches!(what, W::Resize { .. }),
-        VfsOp::ZeroRange { .. } => matches!(what, W::Zero { .. }),
-        VfsOp::Open { .. } => matches!(what, W::Create(_) | W::Rename { .. }),
-        VfsOp::Create { .. } | VfsOp::Overwrite { .. } => matches!(what, W::Create(_)),
-        VfsOp::Remove { .. } => matches!(what, W::Close { .. } | W::Create(_)),
-        VfsOp::Rename { .. } => matches!(what, W::Rename { .. }),
-        VfsOp::Stat { .. } => matches!(
-            what,
-            W::Close { .. }
-                | W::Delete { .. }
-                | W::Query { .. }
-                | W::Write { .. }
-                | W::Smash { .. }
-        ),
-        VfsOp::CheckEmpty { .. } => matches!(what, W::Delete { .. }),
-        VfsOp::SetBasic { .. } => matches!(what, W::Write { .. } | W::Resize { .. }),
-        VfsOp::Close { .. } => matches!(what, W::Close { .. }),
-        _ => false,
     }
 }
 
