@@ -34,7 +34,7 @@ pub(super) enum Dissected<'a> {
     UnknownLink,
 }
 
-/// LINKTYPE values, https://www.tcpdump.org/linktypes.html.
+/// LINKTYPE values, <https://www.tcpdump.org/linktypes.html>.
 mod link {
     pub(super) const NULL: u32 = 0;
     pub(super) const ETHERNET: u32 = 1;

@@ -44,7 +44,7 @@ pub struct Options {
     pub ports: Vec<u16>,
     /// What opens encrypted messages.
     pub secrets: Secrets,
-    /// Bytes of messages that [`Capture::read`] keeps.
+    /// Bytes of messages that [`Capture::read`](super::Capture::read) keeps.
     pub kept_max: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Everything that goes into a [`Server`](crate::Server), written down so that it can be gone through
+//! Everything that goes into a [`Server`], written down so that it can be gone through
 //! again: since the server is a function of its inputs, that gives the same outputs, byte for byte.
 //!
 //! Whoever drives a server hands it a [`Recorder`]; what the recorder is told is encoded with
