@@ -133,9 +133,9 @@ fn one(args: &Args, plan: &Plan, again: &str) -> anyhow::Result<ExitCode> {
     let outcome = world::run(plan, &options);
     let seconds = begin.elapsed().as_secs_f64();
     if args.trace {
-        println!("{:#?}", plan.server);
-        println!("{:#?}", plan.net);
-        println!("{:#?}", plan.disk);
+        println!("{:?}", plan.server);
+        println!("{:?}", plan.net);
+        println!("{:?}", plan.disk);
         for client in &plan.clients {
             println!("{client:?}");
         }
