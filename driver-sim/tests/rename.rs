@@ -372,3 +372,74 @@ fn a_share_that_is_only_read() {
     );
     pair.finish();
 }
+
+fn exclusive(name: &str) -> create::Request {
+    create::Request {
+        desired_access: AccessMask::FILE_READ_DATA | AccessMask::DELETE,
+        share_access: ShareAccess::empty(),
+        ..ops::create(name, CreateDisposition::OpenIf)
+    }
+}
+
+/// Somebody guesses the FileId of an open that is being made: the checkers lose sight of its name.
+fn guess_while_making(pair: &mut Pair, tree: Tree, name: &str) {
+    pair.hold(|_| true);
+    let making = pair.start(tree, ops::open(name));
+    assert_eq!(
+        pair.read(
+            tree,
+            FileId {
+                persistent: 7,
+                volatile: 7
+            },
+            0,
+            1
+        ),
+        Err(NtStatus::FILE_CLOSED)
+    );
+    pair.release();
+    pair.wait(tree.end, making);
+}
+
+/// A rename that came to nothing leaves no trace, whatever happens at the name that it asked for.
+#[test]
+fn a_refused_rename_leaves_the_share_mode() {
+    let (mut pair, tree) = world();
+    let file = pair.create(tree, exclusive("new")).unwrap().file_id;
+    assert_eq!(
+        rename(&mut pair, tree, file, "none\\x", false),
+        Err(NtStatus::OBJECT_PATH_NOT_FOUND)
+    );
+    guess_while_making(&mut pair, tree, "none\\x");
+    let again = pair.create(tree, exclusive("new")).map(|r| r.file_id);
+    assert_eq!(again, Err(NtStatus::SHARING_VIOLATION));
+    pair.close(tree, file).unwrap();
+    pair.create(tree, exclusive("new")).unwrap();
+    pair.finish();
+}
+
+/// While a rename runs, its file has the one name or the other; then it has the new one, and its share
+/// mode.
+#[test]
+fn a_rename_takes_its_share_mode_along() {
+    let (mut pair, tree) = world();
+    let file = pair.create(tree, exclusive("new")).unwrap().file_id;
+    let buffer = bytes(|w| {
+        FileRenameInformation {
+            replace_if_exists: false,
+            root_directory: 0,
+            file_name: "d\\x".to_owned(),
+        }
+        .encode(w);
+    });
+    pair.hold(|_| true);
+    let id = pair.start(tree, ops::set_file(file, FileInfoClass::Rename, buffer));
+    guess_while_making(&mut pair, tree, "d\\x");
+    assert_eq!(pair.wait(tree.end, id).status(), NtStatus::SUCCESS);
+    assert_eq!(pair.open(tree, "new"), Err(NtStatus::OBJECT_NAME_NOT_FOUND));
+    let again = pair.create(tree, exclusive("d\\x")).map(|r| r.file_id);
+    assert_eq!(again, Err(NtStatus::SHARING_VIOLATION));
+    pair.close(tree, file).unwrap();
+    pair.create(tree, exclusive("d\\x")).unwrap();
+    pair.finish();
+}

@@ -2,13 +2,13 @@
 //! every request and answer.
 //!
 //! [`state`] is what there is, [`step`], [`create`] and [`rename`] say what each operation does, one
-//! moment after another, [`model`] tries the orders, [`ask`] makes operations of requests, [`session`]
-//! and [`outside`] know what begins and ends besides.
+//! X
 //! Streams, links, reparse points and what outsiders do are not followed: the names concerned are
 //! left out until everything open there is closed, and count as unknown then.
 
 mod ask;
 mod create;
+mod forget;
 mod locks;
 mod model;
 mod op;
@@ -280,7 +280,7 @@ impl Files {
                             Meaning::BlursOpen(_, Some(to))
                             | Meaning::Blurs(to)
                             | Meaning::Followed(What::Rename { to, .. }) => {
-                                self.blur(sent.no, Some(to));
+                                self.blur_rename(sent.no, open, to);
                             }
                             _ => {}
                         }
@@ -365,11 +365,12 @@ impl Files {
         sent: &Sent,
         file: Option<No>,
     ) -> Role {
-        let path = match asked.map(|a| a.what) {
-            Some(Meaning::Followed(What::Create(c))) => Some(c.path),
-            _ => file.and_then(|open| self.model.path_of(open)),
+        let paths = match (asked.map(|a| a.what), file) {
+            (Some(Meaning::Followed(What::Create(c))), _) => BTreeSet::from([c.path]),
+            (_, Some(open)) => self.model.paths_of(open),
+            (_, None) => BTreeSet::new(),
         };
-        self.blur(sent.no, path);
+        self.blur(sent.no, paths);
         Self::role_of(request)
     }
 
@@ -387,12 +388,12 @@ impl Files {
                 let vague = |model: &Model, path: &str| model.env.is_vague(path);
                 match &what {
                     What::Create(c) if vague(&self.model, &c.path) => {
-                        self.model.loose.insert(no, c.path.clone());
+                        self.model.loosen(no, [c.path.clone()]);
                         return;
                     }
                     // A directory with something in it that is not followed, or to such a place.
                     What::Rename { open, to, .. } => {
-                        let from = self.model.path_of(*open);
+                        let from = self.model.paths_of(*open);
                         let hides = |p: &str| {
                             self.model
                                 .env
@@ -400,10 +401,8 @@ impl Files {
                                 .keys()
                                 .any(|v| state::beneath(v, p) || state::beneath(p, v))
                         };
-                        if hides(to) || from.as_deref().is_some_and(hides) {
-                            let to = to.clone();
-                            self.blur(no, from);
-                            self.blur(no, Some(to));
+                        if hides(to) || from.iter().any(|p| hides(p)) {
+                            self.blur_rename(no, *open, to.clone());
                             return;
                         }
                     }
@@ -413,27 +412,34 @@ impl Files {
                 self.model.add(no, op);
             }
             Meaning::Blurs(path) => self.blur(no, Some(path)),
-            Meaning::BlursOpen(open, to) => {
-                let from = self.model.path_of(open);
-                self.blur(no, from);
-                self.blur(no, to);
+            Meaning::BlursOpen(open, None) => {
+                let paths = self.model.paths_of(open);
+                self.blur(no, paths);
             }
+            Meaning::BlursOpen(open, Some(to)) => self.blur_rename(no, open, to),
         }
     }
 
-    /// Stops following a name because of request `no`.
-    fn blur(&mut self, no: No, path: Option<state::Path>) {
-        if let Some(path) = path {
+    /// Stops following names because of request `no`.
+    fn blur(&mut self, no: No, paths: impl IntoIterator<Item = state::Path>) {
+        for path in paths {
             self.model.forget(&path);
-            self.model.loose.insert(no, path);
+            self.model.loosen(no, [path]);
         }
+    }
+
+    /// Stops following what an open may be named, before and after it may get a further name.
+    fn blur_rename(&mut self, no: No, open: No, to: state::Path) {
+        let from = self.model.paths_of(open);
+        self.model.renaming(&from, &to);
+        self.blur(no, from);
+        self.blur(no, [to]);
     }
 
     fn role(&mut self, request: &Request, id: FileId, sent: &Sent, open: No) -> Role {
         // It keeps its name unknown as long as it runs.
-        if let Some(path) = self.model.path_of(open) {
-            self.model.loose.entry(sent.no).or_insert(path);
-        }
+        let paths = self.model.paths_of(open);
+        self.model.loosen(sent.no, paths);
         match request {
             Request::Close(_) => Role::Close(id),
             _ => Role::Other,

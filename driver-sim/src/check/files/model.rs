@@ -14,7 +14,7 @@ use smb_proto::msg::close::CloseFlags;
 
 use super::create::abandon;
 use super::op::{Config, Lenient, Op, Outcome, Stage, What};
-use super::state::{Entry, Env, No, Path, beneath};
+use super::state::{Env, No, Path, beneath};
 use super::step::{Pending, next};
 
 /// Possibilities that are followed at most.
@@ -36,9 +36,9 @@ pub(super) struct Model {
     pub(super) pending: Pending,
     pub(super) configs: Vec<Config>,
     /// Names that each open may have had.
-    paths: BTreeMap<No, BTreeSet<Path>>,
-    /// Opens and requests that are not followed, and their names.
-    pub(super) loose: BTreeMap<No, Path>,
+    pub(super) paths: BTreeMap<No, BTreeSet<Path>>,
+    /// Opens and requests that are not followed, and names that they may have.
+    pub(super) loose: BTreeMap<No, BTreeSet<Path>>,
     pub(super) given_up: u64,
 }
 
@@ -59,12 +59,6 @@ impl Model {
     /// Whether this open is followed.
     pub(super) fn follows(&self, open: No) -> bool {
         self.paths.contains_key(&open)
-    }
-
-    /// Any name that an open may have.
-    pub(super) fn path_of(&self, open: No) -> Option<Path> {
-        let known = self.paths.get(&open).and_then(|p| p.last().cloned());
-        known.or_else(|| self.loose.get(&open).cloned())
     }
 
     /// Takes in an operation.
@@ -88,25 +82,6 @@ impl Model {
             }
         }
         self.pending.insert(no, op);
-    }
-
-    /// Whatever lies at or beneath one of these names may soon lie at or beneath another.
-    fn renaming(&mut self, from: &BTreeSet<Path>, to: &Path) {
-        let all = self.paths.values_mut();
-        let all = all.chain(self.pending.values_mut().map(|op| &mut op.paths));
-        for paths in all {
-            let new: Vec<Path> = from
-                .iter()
-                .flat_map(|from| {
-                    paths
-                        .iter()
-                        .filter(|p| beneath(p, from))
-                        .filter_map(|p| Some(format!("{to}{}", p.get(from.len()..)?).into()))
-                        .collect::<Vec<_>>()
-                })
-                .collect();
-            paths.extend(new);
-        }
     }
 
     /// All operations that could matter to this one, itself included.
@@ -210,6 +185,7 @@ impl Model {
             Some(kept) => self.configs = kept.into_iter().collect(),
         }
         self.pending.remove(&no);
+        self.settle_names();
         for other in self.pending.values_mut() {
             if other.creator == Some(no) && answer.status.is_error() {
                 other.failed = Some(answer.status);
@@ -224,6 +200,7 @@ impl Model {
     /// Nothing happens any more by itself.
     pub(super) fn settled(&mut self) -> Result<(), String> {
         self.finish_unasked();
+        self.settle_names();
         self.check_waiters()?;
         self.sweep();
         Ok(())
@@ -307,23 +284,6 @@ impl Model {
         Ok(())
     }
 
-    fn sweep(&mut self) {
-        let loose = &self.loose;
-        let linked = self.env.linked;
-        let settled: Vec<Path> = self
-            .env
-            .vague
-            .keys()
-            .filter(|v| !linked && !loose.values().any(|p| beneath(p, v)))
-            .cloned()
-            .collect();
-        for path in settled {
-            self.env.vague.remove(&path);
-            self.env.murky.insert(path);
-        }
-        self.tidy();
-    }
-
     /// The search was too much: stops following what it was about.
     fn give_up(&mut self, ops: &BTreeSet<No>) {
         self.given_up += 1;
@@ -343,68 +303,12 @@ impl Model {
     }
 
     /// Possibilities that no longer differ become one.
-    fn tidy(&mut self) {
+    pub(super) fn tidy(&mut self) {
         for config in &mut self.configs {
             config.state.sweep(&self.env);
         }
         self.configs.sort();
         self.configs.dedup();
-    }
-
-    /// Stops following a name and what lies beneath it, until all that is open there is closed.
-    pub(super) fn forget(&mut self, path: &str) {
-        let concerned = |paths: &BTreeSet<Path>| paths.iter().any(|p| beneath(p, path));
-        let opens: Vec<No> = self
-            .paths
-            .iter()
-            .filter(|(_, paths)| concerned(paths))
-            .map(|(no, _)| *no)
-            .collect();
-        for no in opens {
-            self.paths.remove(&no);
-            self.loose.insert(no, path.into());
-            for config in &mut self.configs {
-                config.state.opens.remove(&no);
-                let nodes = config.state.nodes.values_mut();
-                for node in nodes.filter(|n| n.locks.iter().any(|l| l.open == no)) {
-                    std::sync::Arc::make_mut(node)
-                        .locks
-                        .retain(|l| l.open != no);
-                }
-            }
-        }
-        let ops: Vec<No> = self
-            .pending
-            .iter()
-            .filter(|(_, op)| concerned(&op.paths))
-            .map(|(no, _)| *no)
-            .collect();
-        for no in ops {
-            if let Some(op) = self.pending.remove(&no) {
-                for config in &mut self.configs {
-                    config.stages.remove(&no);
-                }
-                match op.what {
-                    // Closed by nobody in particular: it stays open for all that is known.
-                    What::Close { open, .. } if op.asker.is_none() => {
-                        self.loose.remove(&open);
-                    }
-                    _ if op.asker.is_some() && !op.orphan => {
-                        self.loose.insert(no, path.into());
-                    }
-                    _ => {
-                        self.loose.remove(&no);
-                    }
-                }
-            }
-        }
-        for config in &mut self.configs {
-            config
-                .state
-                .names
-                .retain(|p, e| *e == Entry::Node(super::state::ROOT) || !beneath(p, path));
-        }
-        self.env.vague.insert(path.into(), 0);
     }
 
     /// A request that owned operations was refused: they never were.

@@ -158,6 +158,14 @@ impl What {
         }
     }
 
+    /// What a rename names: the open, and its new name.
+    pub(super) fn target(&self) -> Option<(No, &Path)> {
+        match self {
+            Self::Rename { open, to, .. } => Some((*open, to)),
+            _ => None,
+        }
+    }
+
     /// Whether it can change or depend on names.
     pub(super) fn naming(&self) -> bool {
         matches!(

@@ -97,7 +97,7 @@ impl Files {
     pub(super) fn doubt(&mut self, session: SessionId) {
         let handles: Vec<Handle> = self.handles.values().copied().collect();
         for h in handles.iter().filter(|h| h.session == session) {
-            if let Some(path) = self.model.path_of(h.no) {
+            for path in self.model.paths_of(h.no) {
                 self.model.forget(&path);
             }
         }
