@@ -14,7 +14,8 @@ use state::{COMMANDS, Input, Pending, Reaction, STATES, State, inputs};
 use table::{Expected, ending, expected};
 
 /// A first token where the second one is due, of a session that authenticates again: that fails, and
-/// the session with it ([MS-SMB2] 3.3.5.5.3), as if it were logged off.
+/// the session with it ([MS-SMB2] 3.3.5.5.3), as if it were logged off. The status is that of the
+/// authentication protocol.
 fn second_token(state: State) -> Expected {
     Expected {
         reaction: Reaction::Status(NtStatus::INVALID_PARAMETER),

@@ -1,5 +1,9 @@
 //! What the specification says about each input in each state. Every pair is listed: no arm stands for
 //! states or commands that are not named.
+//!
+//! Sections are those of [MS-SMB2] where no other document is named. `Ours:` begins the
+//! comment on a rule that the specification leaves to the implementation, or words otherwise; it says
+//! what the specification has, and what is done here.
 
 use smb_proto::{Command, NtStatus};
 
@@ -40,12 +44,12 @@ impl Expected {
     }
 }
 
-/// What the specification says to `input` in `state`. Sections are those of [MS-SMB2].
+/// What the specification says to `input` in `state`.
 pub(crate) fn expected(state: State, input: Input) -> Expected {
     use Input as I;
     use State as S;
     match state {
-        // Nothing reaches the server any more, and nothing comes back.
+        // 3.3.7.1: nothing reaches the server any more, and nothing comes back.
         S::Gone => return to(Reaction::Nothing, S::Gone),
         S::Draining => return draining(input),
         _ => {}
@@ -56,15 +60,19 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
         I::WrongSignature => match state {
             // 3.3.5.2.2: the first message is NEGOTIATE.
             S::Fresh | S::Wildcard => CLOSED,
-            // 3.3.5.2.9
-            S::Negotiated | S::InProgress | S::LoggedOff | S::LogoffWaits => {
+            // 3.3.5.2.4: no such session.
+            S::Negotiated | S::LoggedOff | S::LogoffWaits => {
                 status(NtStatus::USER_SESSION_DELETED, state)
             }
-            // The session's state comes first, 3.3.5.2.9.
+            // Ours: 3.3.5.2.4 has STATUS_NOT_SUPPORTED for a session that has no key yet. Here a session
+            // that is not authenticated counts as none (3.3.5.2.9 leaves the error open).
+            S::InProgress => status(NtStatus::USER_SESSION_DELETED, state),
+            // Ours: the session's state (3.3.5.2.9) is looked at before the signature (3.3.5.2.4), which
+            // alone would be STATUS_ACCESS_DENIED.
             S::Expired | S::ExpiredClosed | S::ExpiredTreeGone => {
                 status(NtStatus::NETWORK_SESSION_EXPIRED, state)
             }
-            // 3.3.5.2.4
+            // 3.3.5.2.4: the signature does not verify.
             S::Valid
             | S::Connected
             | S::TreeGone
@@ -76,11 +84,13 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             | S::ReadRuns
             | S::CloseWaits
             | S::Draining => status(NtStatus::ACCESS_DENIED, state),
+            // 3.3.7.1
             S::Gone => to(Reaction::Nothing, S::Gone),
         },
-        // 3.3.5.3.1: once, as the first message.
         I::Smb1Negotiate => match state {
+            // 3.3.5.3.1
             S::Fresh => status(NtStatus::SUCCESS, S::Wildcard),
+            // 3.3.5.2.3: its message id is 0, and that has been used.
             S::Wildcard
             | S::Negotiated
             | S::InProgress
@@ -102,14 +112,22 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             | S::ExpiredTreeGone
             | S::Gone => CLOSED,
         },
-        // 3.3.5.2.3, 3.3.5.2.6, 3.3.5.2, 2.1, 3.3.5.2.1.1: each closes the connection.
-        I::UsedMessageId
-        | I::UnknownCommand
-        | I::Answer
-        | I::FrameType
-        | I::NotSmb
-        | I::UnknownCipher
-        | I::Disconnect => CLOSED,
+        // 3.3.5.2.3
+        I::UsedMessageId => CLOSED,
+        // 3.3.5.2.6: no such command, and less than a header.
+        I::UnknownCommand | I::NotSmb => CLOSED,
+        // Ours: 2.2.1.2 forbids the flag in requests, and 3.3.5.2.6 lets the server disconnect besides
+        // STATUS_INVALID_PARAMETER; that is not sent, since nobody answers an answer.
+        I::Answer => CLOSED,
+        // Ours: 2.1 has the first byte zero and does not say what follows if it is not. Where the next
+        // frame begins cannot be known then.
+        I::FrameType => CLOSED,
+        // 3.3.5.2.1.1: no such session, and no such algorithm; 3.3.5.2.2 before NEGOTIATE.
+        I::UnknownCipher => CLOSED,
+        // 3.3.7.1
+        I::Disconnect => CLOSED,
+        // What the file system has done is answered: 3.3.5.12, then what waited for it, 3.3.5.6 or
+        // 3.3.5.10. Elsewhere nothing is left for it to do.
         I::Completion => match state {
             S::ReadRuns => to(Reaction::Nothing, S::OpenFile).ends(NtStatus::SUCCESS),
             S::LogoffWaits => to(Reaction::Nothing, S::LoggedOff).ends(NtStatus::SUCCESS),
@@ -133,12 +151,13 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             | S::ExpiredTreeGone
             | S::Gone => to(Reaction::Nothing, state),
         },
-        // A limit of the server (`unauthenticated_for`): who has never logged on is disconnected.
+        // 3.3.6.3, after a time of the implementation's choice (`unauthenticated_for`).
         I::LogonTime => match state {
             S::Fresh | S::Wildcard | S::Negotiated | S::InProgress => CLOSED,
+            // Ours: 3.3.6.3 disconnects here too, where no session is left. Only who has never logged on
+            // is disconnected.
+            S::LoggedOff | S::LogoffWaits => to(Reaction::Nothing, state),
             S::Valid
-            | S::LoggedOff
-            | S::LogoffWaits
             | S::Connected
             | S::TreeGone
             | S::OpenFile
@@ -154,9 +173,11 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             | S::ExpiredTreeGone
             | S::Gone => to(Reaction::Nothing, state),
         },
-        // 3.3.2.2; what waits goes on to wait.
+        // 3.3.2.3 and 3.3.6.3: the session's state is all that changes, what waits goes on to wait.
         I::Lifetime => match state {
+            // The time of `LogonTime` has passed as well.
             S::Fresh | S::Wildcard | S::Negotiated | S::InProgress => CLOSED,
+            // Ours: as with `LogonTime`.
             S::LoggedOff | S::LogoffWaits => to(Reaction::Nothing, state),
             S::Valid | S::TreeGone | S::ExpiredTreeGone => {
                 to(Reaction::Nothing, S::ExpiredTreeGone)
@@ -173,7 +194,8 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
             | S::Expired
             | S::Gone => to(Reaction::Nothing, S::Expired),
         },
-        // How a server ends is its own affair: what waits for others is cancelled, what runs is finished.
+        // 3.3.4.23 disconnects, and 3.3.4.17 cancels what waits for others.
+        // Ours: what runs is finished first.
         I::Drain => match state {
             S::LockWaits | S::NotifyWaits => CLOSED.ends(NtStatus::CANCELLED),
             S::ReadRuns | S::CloseWaits | S::LogoffWaits | S::Draining => {
@@ -198,8 +220,9 @@ pub(crate) fn expected(state: State, input: Input) -> Expected {
     }
 }
 
-/// A server that ends takes no requests; what breaks the framing still ends the
-/// connection, and so does the last answer.
+/// Ours: 3.3.4.23 disconnects at once. Here a server that ends takes no more requests and finishes what
+/// runs; the last answer ends the connection, and so does still what breaks the framing (2.1, 3.3.5.2.6,
+/// 3.3.5.2.1.1) or is SMB1, and the client itself (3.3.7.1).
 fn draining(input: Input) -> Expected {
     match input {
         Input::Completion => CLOSED.ends(NtStatus::SUCCESS),
@@ -217,35 +240,48 @@ fn draining(input: Input) -> Expected {
     }
 }
 
-/// The checks before any command: `Some` where one of them answers.
+/// The checks before any command (3.3.5.2): `Some` where one of them answers.
 fn gates(state: State, command: Command) -> Option<Expected> {
     use Command as C;
     use State as S;
     match (state, command) {
+        // 3.3.5.4
         (S::Fresh | S::Wildcard, C::Negotiate) => None,
         // 3.3.5.2.2
         (S::Fresh | S::Wildcard, _) => Some(CLOSED),
-        // 3.3.5.4
+        // 3.3.5.4: a dialect is agreed on.
         (_, C::Negotiate) => Some(CLOSED),
-        // 3.3.5.5 looks for the session itself; 3.3.5.16 needs none.
+        // 3.3.5.5 looks for the session itself; 3.3.5.16 answers nothing in any case.
         (_, C::SessionSetup | C::Cancel) => None,
-        // 3.3.5.17: without session.
+        // Ours: 3.3.5.17 verifies no session where none is named, but says that a server should disconnect
+        // while there is none at all. An ECHO is answered: `LogonTime` ends the connection anyway.
         (S::Negotiated, C::Echo) => None,
-        // 3.3.5.2.9
-        (S::Negotiated | S::InProgress | S::LoggedOff | S::LogoffWaits, _) => {
+        // 3.3.5.2.9: no such session.
+        (S::Negotiated | S::LoggedOff | S::LogoffWaits, _) => {
             Some(status(NtStatus::USER_SESSION_DELETED, state))
         }
+        // Ours: 3.3.5.2.9 leaves the error open, but carries out LOGOFF, CLOSE and LOCK. Who is not
+        // authenticated has nothing yet that these could end.
+        (S::InProgress, _) => Some(status(NtStatus::USER_SESSION_DELETED, state)),
+        // 3.3.5.2.9 for LOGOFF, CLOSE and LOCK.
+        // Ours: TREE_DISCONNECT, which should be refused; like CLOSE it only gives up what there is.
         (S::Expired | S::ExpiredClosed, C::Logoff | C::Close | C::Lock | C::TreeDisconnect)
         | (S::ExpiredTreeGone, C::Logoff) => None,
+        // 3.3.5.2.11, of what passes 3.3.5.2.9.
+        // Ours: CLOSE, for which 3.3.5.10 looks for the open first: STATUS_FILE_CLOSED.
         (S::ExpiredTreeGone, C::Close | C::Lock | C::TreeDisconnect) => {
             Some(status(NtStatus::NETWORK_NAME_DELETED, state))
         }
+        // 3.3.5.2.9
         (S::Expired | S::ExpiredClosed | S::ExpiredTreeGone, _) => {
             Some(status(NtStatus::NETWORK_SESSION_EXPIRED, state))
         }
+        // 3.3.5.6, 3.3.5.7, 3.3.5.17: a session and no tree connect.
         (_, C::Logoff | C::TreeConnect | C::Echo) => None,
         // 3.3.5.2.11
+        // Ours: CLOSE, as above.
         (S::Valid | S::TreeGone, _) => Some(status(NtStatus::NETWORK_NAME_DELETED, state)),
+        // 3.3.5.2.9 and 3.3.5.2.11 find both.
         (
             S::Connected
             | S::OpenFile
@@ -262,19 +298,22 @@ fn gates(state: State, command: Command) -> Option<Expected> {
     }
 }
 
-/// 3.3.5.2.6 and each command's own section: a body that is too short is STATUS_INVALID_PARAMETER.
+/// 3.3.5.2.6: a body that is too short is STATUS_INVALID_PARAMETER.
+/// Ours: after the checks of the session and the tree connect, whose order with this one is left open.
 fn malformed(state: State, command: Command) -> Expected {
     if let Some(refusal) = gates(state, command) {
         return refusal;
     }
     match command {
-        // 3.3.5.16: all that counts is in the header.
+        // Ours: 3.3.5.2.6 excepts no command, but a CANCEL has no answer (3.3.5.16), and all that counts
+        // is in its header.
         Command::Cancel => cancel(state),
         _ => status(NtStatus::INVALID_PARAMETER, state),
     }
 }
 
-/// 3.3.5.16: never answered itself. What waits for others ends, a READ goes on.
+/// 3.3.5.16: never answered itself, and what cannot be cancelled goes on.
+/// Ours: what waits for others can be cancelled, a READ that the file system has begun cannot.
 fn cancel(state: State) -> Expected {
     match state {
         State::LockWaits => to(Reaction::Nothing, State::OpenFile).ends(NtStatus::CANCELLED),
@@ -309,14 +348,20 @@ fn request(state: State, command: Command) -> Expected {
     }
     let done = |next| status(NtStatus::SUCCESS, next);
     match command {
+        // 3.3.5.4
         C::Negotiate => done(S::Negotiated),
         C::SessionSetup => match state {
+            // 3.3.5.5.1, 3.3.5.5.3
             S::Negotiated => status(NtStatus::MORE_PROCESSING_REQUIRED, S::InProgress),
-            // Another first token where the last one is due: the authentication fails, 3.3.5.5.3.
+            // 3.3.5.5.3: another first token where the last one is due; the authentication fails, and the
+            // session goes.
+            // Ours: the status, which is that of the authentication protocol.
             S::InProgress => status(NtStatus::INVALID_PARAMETER, S::LoggedOff),
-            // 3.3.5.5 step 3
+            // 3.3.5.5: no such session.
             S::LoggedOff | S::LogoffWaits => status(NtStatus::USER_SESSION_DELETED, state),
-            // 3.3.5.5.2: authenticated again, the session stays as it is meanwhile.
+            // 3.3.5.5.2: authenticated again.
+            // Ours: a session that has expired stays so meanwhile instead of becoming InProgress. In both
+            // 3.3.5.2.9 lets the same commands pass, and leaves the error of InProgress open.
             S::Fresh
             | S::Wildcard
             | S::Valid
@@ -336,10 +381,11 @@ fn request(state: State, command: Command) -> Expected {
             | S::Gone => status(NtStatus::MORE_PROCESSING_REQUIRED, state),
         },
         C::Cancel => cancel(state),
+        // 3.3.5.17
         C::Echo => done(state),
         // 3.3.5.6
         C::Logoff => match (state, ending(state)) {
-            // Answered when what runs has been.
+            // Ours: answered when what runs has been (3.3.5.16: what is not cancelled goes on).
             (S::ReadRuns | S::CloseWaits, _) => to(Reaction::Nothing, S::LogoffWaits),
             (_, None) => done(S::LoggedOff),
             (_, Some(pending)) => done(S::LoggedOff).ends(pending),
@@ -413,9 +459,11 @@ fn request(state: State, command: Command) -> Expected {
 /// How a request that waits is answered when its open, tree connect or session is ended.
 pub(crate) fn ending(state: State) -> Option<NtStatus> {
     match state {
-        // [MS-FSA] 2.1.5.5 ends both with the open: the lock was never granted, and the directory is no
-        // longer watched.
+        // Ours: 3.3.4.17 cancels what waits on the open, which would be STATUS_CANCELLED (3.3.5.16). The
+        // status here is what smbtorture's smb2.lock.cancel wants.
         State::LockWaits => Some(NtStatus::RANGE_NOT_LOCKED),
+        // 3.3.5.10 for CLOSE.
+        // Ours: the same with TREE_DISCONNECT and LOGOFF, which close the open (3.3.4.17).
         State::NotifyWaits => Some(NtStatus::NOTIFY_CLEANUP),
         State::Fresh
         | State::Wildcard
@@ -443,7 +491,8 @@ fn on_open(state: State, command: Command) -> Expected {
     use Command as C;
     use State as S;
     let directory = match state {
-        // 3.3.5.10 to 3.3.5.22: no such open.
+        // 3.3.5.10 to 3.3.5.15, 3.3.5.18 to 3.3.5.21, 3.3.5.22.1: no such open.
+        // Ours: an open whose CLOSE waits counts as none (`CloseWaits`).
         S::Fresh
         | S::Wildcard
         | S::Negotiated
@@ -465,8 +514,9 @@ fn on_open(state: State, command: Command) -> Expected {
     let done = status(NtStatus::SUCCESS, state);
     let invalid = status(NtStatus::INVALID_PARAMETER, state);
     match (command, directory) {
-        // 3.3.5.10; while it is used, the CLOSE waits.
+        // 3.3.5.10
         (C::Close, _) => match (state, ending(state)) {
+            // Ours: while the open is used, the CLOSE waits (3.3.5.16: what is not cancelled goes on).
             (S::ReadRuns, _) => to(Reaction::Nothing, S::CloseWaits),
             (S::Expired, _) => status(NtStatus::SUCCESS, S::ExpiredClosed),
             (_, None) => status(NtStatus::SUCCESS, S::FileClosed),
@@ -476,21 +526,25 @@ fn on_open(state: State, command: Command) -> Expected {
         (C::Flush | C::QueryInfo | C::SetInfo, _) => done,
         // 3.3.5.12, 3.3.5.13
         (C::Read | C::Write, false) => done,
+        // Ours: [MS-FSA] 2.1.5.3 and 2.1.5.4 take the open of a data file only. The status here is what
+        // smbtorture's smb2.read.dir wants of READ.
         (C::Read | C::Write, true) => status(NtStatus::INVALID_DEVICE_REQUEST, state),
-        // 3.3.5.14
+        // 3.3.5.14; a directory: [MS-FSA] 2.1.5.8.
         (C::Lock, false) => done,
         (C::Lock, true) => invalid,
-        // FSCTL_SET_SPARSE, [MS-FSA] 2.1.5.10.38
+        // 3.3.5.15; FSCTL_SET_SPARSE, a directory: [MS-FSA] 2.1.5.10.38.
         (C::Ioctl, false) => done,
         (C::Ioctl, true) => invalid,
         // 3.3.5.18
         (C::QueryDirectory, false) => invalid,
         (C::QueryDirectory, true) => done,
-        // 3.3.5.19
+        // 3.3.5.19; asynchronous as in 3.3.4.2.
         (C::ChangeNotify, false) => invalid,
         (C::ChangeNotify, true) => to(Reaction::Interim, S::NotifyWaits),
-        // 3.3.5.22.1: no break is under way.
+        // Ours: where no break is under way, 3.3.5.22.1 has STATUS_INVALID_DEVICE_STATE. No oplock is
+        // ever granted here, so that the client breaks the protocol.
         (C::OplockBreak, _) => status(NtStatus::INVALID_OPLOCK_PROTOCOL, state),
+        // Not about an open: `request` has answered them.
         (
             C::Negotiate
             | C::SessionSetup
