@@ -7,9 +7,9 @@ use smb_engine::output::CloseReason;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
 use smb_proto::fsctl::{FsctlCode, ValidateNegotiateRequest};
 use smb_proto::id::FileId;
-use smb_proto::msg::echo;
 use smb_proto::msg::negotiate::{GlobalCapabilities, SecurityMode};
 use smb_proto::msg::session_setup::SessionFlags;
+use smb_proto::msg::{echo, logoff};
 use smb_proto::spnego::Mechanism;
 use smb_proto::wire::Writer;
 use smb_proto::{Dialect, Guid, NtStatus, smb1};
@@ -405,4 +405,39 @@ fn a_server_that_demands_signatures_says_so() {
     let reply = pair.call_end(end, Target::NONE, echo::Request);
     assert_eq!(reply.status(), NtStatus::SUCCESS);
     pair.finish();
+}
+
+/// Its answer is protected with the keys of the session, which the client forgets with the answer to
+/// the LOGOFF.
+#[test]
+fn a_logoff_waits_for_a_repeated_proof() {
+    let protections: [fn(ClientConfig) -> ClientConfig; 3] = [
+        ClientConfig::signing,
+        ClientConfig::encrypting,
+        std::convert::identity,
+    ];
+    for protect in protections {
+        let mut pair = Pair::new();
+        let end = pair.connect_as(protect(ClientConfig::only(Dialect::Smb311)));
+        let tree = pair.mount_on(end);
+        let session = tree.target.session;
+        pair.hold_lookups();
+        let again = pair.client(end).logon(user(), LogonFor::Again(session));
+        pair.run();
+        assert_eq!(pair.held_lookups().count(), 1);
+        let id = pair
+            .client(end)
+            .send(Target::session(session), logoff::Request);
+        pair.run();
+        assert!(pair.reply(end, id).is_none());
+        assert_eq!(pair.counts().sessions, 0);
+        pair.release();
+        assert_eq!(
+            pair.logon_outcome(end, again),
+            Err(NtStatus::USER_SESSION_DELETED)
+        );
+        assert_eq!(pair.wait(end, id).status(), NtStatus::SUCCESS);
+        assert_eq!(pair.fault(end), None);
+        pair.finish();
+    }
 }

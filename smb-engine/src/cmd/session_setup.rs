@@ -83,6 +83,8 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &Request, raw: &Bytes, sealed: boo
         }
         Ok(Progress::Prove(proof)) => {
             setup.busy = true;
+            // It runs in the session: a LOGOFF waits for it.
+            cx.op_mut()?.session = Some(session);
             let query = Query::Account {
                 user: proof.user().to_owned(),
                 domain: proof.domain().to_owned(),
