@@ -1,6 +1,6 @@
 //! Several requests in one message, [MS-SMB2] 3.3.5.2.7.
 
-use driver_sim::client::{ClientConfig, Part, Target, ops};
+use driver_sim::client::{ClientConfig, Credentials, LogonFor, Part, Target, ops};
 use driver_sim::pair::{Pair, Tree};
 use smb_proto::id::FileId;
 use smb_proto::info::FileInfoClass;
@@ -183,5 +183,38 @@ fn all_of_a_compound_is_told_that_the_session_has_expired() {
     ];
     let expired = NtStatus::NETWORK_SESSION_EXPIRED;
     assert_eq!(statuses(&mut pair, tree, parts), [expired; 3]);
+    pair.finish();
+}
+
+/// The file of the first is open all the same, and is closed once the session is renewed.
+#[test]
+fn a_file_is_not_closed_because_the_session_has_expired() {
+    let lifetime = std::time::Duration::from_secs(10);
+    let mut pair = Pair::builder()
+        .config(|c| c.limits.session_lifetime = lifetime)
+        .build();
+    let tree = pair.mount();
+    let t = tree.target;
+    let file = pair.create_new(tree, "f").unwrap();
+    pair.advance(lifetime);
+    let parts = vec![
+        Part::new(t, ops::query_file(file, FileInfoClass::Basic)),
+        Part::new(t, ops::close(LAST)).related(),
+    ];
+    let expired = NtStatus::NETWORK_SESSION_EXPIRED;
+    assert_eq!(statuses(&mut pair, tree, parts), [expired; 2]);
+    assert_eq!(pair.counts().opens, 1);
+    let again = LogonFor::Again(t.session);
+    pair.logon_for(tree.end, Credentials::new("user", "secret"), again)
+        .unwrap();
+    let parts = vec![
+        Part::new(t, ops::query_file(file, FileInfoClass::Basic)),
+        Part::new(t, ops::close(LAST)).related(),
+    ];
+    assert_eq!(
+        statuses(&mut pair, tree, parts),
+        [NtStatus::SUCCESS, NtStatus::SUCCESS]
+    );
+    assert_eq!(pair.counts().opens, 0);
     pair.finish();
 }

@@ -76,6 +76,32 @@ pub(super) fn check(
             element.header.command_code,
         )));
     };
+    let named = element.body.as_ref().ok().and_then(named_file);
+    let checked = may_begin(core, now, chain_id, op_id, element, command);
+    // 3.3.5.2.7.2: who names a file and is refused before anybody has looked for it leaves the refusal to
+    // those that mean the same file. Not that it is closed, which it is not.
+    if let (Err(Stop::Refuse(status)), Some(_)) = (&checked, named)
+        && let Some(chain) = core.chains.get_mut(chain_id)
+        && chain.related.file == LastFile::None
+    {
+        chain.related.file = LastFile::Failed(*status);
+    }
+    checked?;
+    match named {
+        Some(file_id) => resolve_open(core, chain_id, op_id, element, command, file_id),
+        None => Ok(()),
+    }
+}
+
+/// All checks but that of the open.
+fn may_begin(
+    core: &mut Core,
+    now: Now,
+    chain_id: Id<Chain>,
+    op_id: Id<Op>,
+    element: &Element,
+    command: Command,
+) -> Result<(), Stop> {
     take_over_related(core, chain_id, op_id, element, command)?;
     let needs = needs(command);
     let sealed = core.chains.get(chain_id).and_then(|c| c.sealed);
@@ -90,9 +116,6 @@ pub(super) fn check(
     }
     if let Ok(body) = &element.body {
         check_charge(core, op_id, element, body)?;
-        if let Some(file_id) = named_file(body) {
-            resolve_open(core, chain_id, op_id, element, command, file_id)?;
-        }
     }
     Ok(())
 }
