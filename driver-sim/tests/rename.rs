@@ -443,3 +443,42 @@ fn a_rename_takes_its_share_mode_along() {
     pair.create(tree, exclusive("d\\x")).unwrap();
     pair.finish();
 }
+
+/// Both are on their way from the old name: the slower one goes on from where the faster one has led.
+#[test]
+fn two_renames_of_a_file_at_once() {
+    for newest_first in [false, true] {
+        let (mut pair, tree) = world();
+        let [one, two] = [(); 2].map(|()| pair.open(tree, "a").unwrap());
+        pair.hold(|op| matches!(op, VfsOp::Rename { .. }));
+        let request = |file, to: &str| {
+            let buffer = bytes(|w| {
+                FileRenameInformation {
+                    replace_if_exists: false,
+                    root_directory: 0,
+                    file_name: to.to_owned(),
+                }
+                .encode(w);
+            });
+            ops::set_file(file, FileInfoClass::Rename, buffer)
+        };
+        let first = pair.start(tree, request(one, "x"));
+        let second = pair.start(tree, request(two, "d\\y"));
+        assert_eq!(pair.held(), 2);
+        if newest_first {
+            assert!(pair.release_newest());
+        }
+        pair.release();
+        for id in [first, second] {
+            assert_eq!(pair.wait(tree.end, id).status(), NtStatus::SUCCESS);
+        }
+        let last = if newest_first { "x" } else { "d\\y" };
+        for name in ["a", "x", "d\\y"] {
+            assert_eq!(pair.fs().exists(name), name == last, "{name}");
+        }
+        for file in [one, two] {
+            pair.close(tree, file).unwrap();
+        }
+        pair.finish();
+    }
+}

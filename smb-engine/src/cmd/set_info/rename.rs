@@ -17,9 +17,11 @@ use crate::acl::check::maximal;
 use crate::core::name::Name;
 use crate::core::{Wake, rename};
 use crate::names::same_name;
+use crate::output::Completion;
 use crate::status::Refusal;
 use crate::vfs::{
-    Capabilities, DataAccess, Location, OpenHow, Opened, SharePath, VfsHandle, VfsOp, VfsReply,
+    Capabilities, DataAccess, Location, OpenHow, Opened, SharePath, VfsError, VfsHandle, VfsOp,
+    VfsReply,
 };
 
 /// What is to be done.
@@ -52,8 +54,8 @@ pub(crate) enum State {
     Target(Task),
     /// Closing one of these; then what is said.
     Closing(Task, Next),
-    /// The change itself.
-    Changing(Task),
+    /// The change itself, from this name.
+    Changing(Task, Location),
 }
 
 /// What comes after a look at the directory or the target.
@@ -272,7 +274,17 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                 }
             }
         }
-        State::Changing(task) => {
+        State::Changing(task, from) => {
+            // Another rename of the file was faster, and has taken this open along.
+            let overtaken = task.kind == Kind::Rename && cx.file_open()?.at != from;
+            if overtaken
+                && matches!(
+                    &wake,
+                    Wake::Completion(Completion::Vfs(Err(VfsError::NotFound)))
+                )
+            {
+                return apply(cx, task);
+            }
             expect_done(wake)?;
             finish(cx, task)
         }
@@ -352,7 +364,10 @@ fn apply(cx: &mut Cx<'_>, task: Task) -> CmdResult {
         return Err(Refusal(status));
     }
     let file = cx.file_open()?;
-    let handle = file.handle;
+    let (handle, from) = (file.handle, file.at.clone());
+    if task.to == from && task.kind == Kind::Rename {
+        return Ok(done());
+    }
     let op = match task.kind {
         Kind::Rename if mutated!(cx.core, OldNameKept) && !file.directory => VfsOp::Link {
             handle,
@@ -361,7 +376,7 @@ fn apply(cx: &mut Cx<'_>, task: Task) -> CmdResult {
         },
         Kind::Rename => VfsOp::Rename {
             handle,
-            from: file.at.clone(),
+            from: from.clone(),
             to: task.to.clone(),
             replace: task.replace,
         },
@@ -372,7 +387,7 @@ fn apply(cx: &mut Cx<'_>, task: Task) -> CmdResult {
         },
     };
     cx.ask_vfs(op)?;
-    waits(super::State::Rename(State::Changing(task)))
+    waits(super::State::Rename(State::Changing(task, from)))
 }
 
 fn finish(cx: &mut Cx<'_>, task: Task) -> CmdResult {
