@@ -151,14 +151,15 @@ fn judge(env: &Env, state: &State, no: No, c: &Create, node: No, size: Option<u6
     if n.odd || env.security {
         all.push(refused(state, NtStatus::ACCESS_DENIED));
     }
+    let unsure = c.maximum && (n.odd || env.security);
     let conflict = state.conflict(node, c.access | c.implied(), c.share);
     if conflict.possible() {
         all.push(refused(state, NtStatus::SHARING_VIOLATION));
     }
-    if conflict.certain() {
+    // Who is granted less may not conflict.
+    if conflict.certain() && !unsure {
         return all;
     }
-    let unsure = c.maximum && (n.odd || env.security);
     let mut entered = entered(state, no, c, node, unsure);
     let dir = n.dir;
     if c.destroys() {

@@ -2,7 +2,8 @@
 //! every request and answer.
 //!
 //! [`state`] is what there is, [`step`], [`create`] and [`rename`] say what each operation does, one
-//! X
+//! moment after another, [`model`] tries the orders, [`ask`] makes operations of requests, [`session`]
+//! and [`outside`] know what begins and ends besides, [`forget`] what is not followed.
 //! Streams, links, reparse points and what outsiders do are not followed: the names concerned are
 //! left out until everything open there is closed, and count as unknown then.
 
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smb_engine::output::ConnId;
 use smb_engine::time::Now;
+use smb_proto::dtyp::AccessMask;
 use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{AsyncId, FileId, MessageId, SessionId, TreeId};
 use smb_proto::msg::tree_connect::{ShareFlags, ShareType};
@@ -106,6 +108,8 @@ struct Tree {
     life: Life,
     /// Not everything is allowed there, or has to be encrypted.
     restricted: bool,
+    /// TreeConnect.MaximalAccess.
+    maximal: AccessMask,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -305,12 +309,18 @@ impl Files {
             return self.pipe_role(request, sent);
         }
         let role = Self::role_of(request);
-        let Some(asked) = asked.filter(|_| usable) else {
+        let Some(mut asked) = asked.filter(|_| usable) else {
             op.what = What::Stale;
             op.lenient = Lenient::Any;
             self.model.add(sent.no, op);
             return role;
         };
+        // [MS-SMB2] 3.3.5.9: MAXIMUM_ALLOWED gives nothing beyond TreeConnect.MaximalAccess.
+        if let (Meaning::Followed(What::Create(c)), Some(t)) = (&mut asked.what, known_tree)
+            && c.maximum
+        {
+            c.access &= t.maximal;
+        }
         let ending = live.is_none_or(|s| s.life != Life::Live)
             || known_tree.is_none_or(|t| t.life != Life::Live);
         let distrusted = live.is_none_or(|s| s.seals || (sent.proof == Proof::None && !s.unsigned))
@@ -482,12 +492,13 @@ impl Files {
             Role::Setup { .. } => self.set_up(conn, header, body, &sent),
             Role::TreeConnect => {
                 if let Response::TreeConnect(r) = body {
-                    let all = smb_proto::dtyp::AccessMask::FILE_ALL_ACCESS.bits();
+                    let maximal = AccessMask::from_bits_retain(r.maximal_access);
                     let tree = Tree {
                         disk: r.share_type == ShareType::DISK,
                         life: Life::Live,
-                        restricted: r.maximal_access & all != all
+                        restricted: !maximal.contains(AccessMask::FILE_ALL_ACCESS)
                             || r.share_flags.contains(ShareFlags::ENCRYPT_DATA),
+                        maximal,
                     };
                     self.trees.insert((sent.session, header.tree_id()), tree);
                 }

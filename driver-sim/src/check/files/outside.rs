@@ -24,12 +24,19 @@ impl Files {
             Outside::Present { path, content } => self.present(path, *content),
             Outside::Lost => {
                 let (judged, given_up) = (self.judged, self.model.given_up);
+                // The disk keeps descriptors, and the files that have several names.
+                let env = std::mem::take(&mut self.model.env);
                 *self = Self {
                     judged,
                     next: self.next,
                     ..Self::unknown()
                 };
                 self.model.given_up = given_up;
+                self.model.env.security = env.security;
+                if env.linked {
+                    self.model.env.linked = true;
+                    self.model.env.vague = env.vague;
+                }
             }
             Outside::Drained => {
                 for op in self.model.pending.values_mut() {
