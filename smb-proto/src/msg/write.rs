@@ -90,37 +90,34 @@ impl Request {
         })
     }
 
-    /// Appends the body: channel information, if any, before the data. The information of an SMB
-    /// Direct write has at most 144 bytes where data follows it, since the data may not begin
-    /// later than byte 256.
+    /// Appends the body: channel information, if any, before the data, or behind them where it is so
+    /// long that the data would begin later than byte 256 (then the data have at most 65,000 bytes).
     pub fn encode(&self, w: &mut Writer) {
-        self.encode_head(self.data.len(), w);
-        w.bytes(&self.data);
-    }
-
-    /// Appends what precedes the data, for `data_len` bytes that the caller sends behind it without
-    /// copying.
-    pub fn encode_head(&self, data_len: usize, w: &mut Writer) {
-        let info_len = self.channel_info.len();
+        let (data_len, info_len) = (self.data.len(), self.channel_info.len());
+        let behind = data_len > 0 && REQUEST_BUFFER.saturating_add(info_len) > DATA_OFFSET_MAX;
+        let (data_at, info_at) = match (data_len, info_len) {
+            (_, 0) => (REQUEST_BUFFER, 0),
+            (0, _) => (REQUEST_BUFFER, REQUEST_BUFFER),
+            _ if behind => (REQUEST_BUFFER, REQUEST_BUFFER.saturating_add(data_len)),
+            _ => (REQUEST_BUFFER.saturating_add(info_len), REQUEST_BUFFER),
+        };
         w.u16(49);
-        w.u16(len16(REQUEST_BUFFER.saturating_add(if data_len == 0 {
-            0
-        } else {
-            info_len
-        })));
+        w.u16(len16(data_at));
         w.u32(len32(data_len));
         w.u64(self.offset);
         file_id::write(self.file_id, w);
         w.u32(self.channel.0);
         w.u32(self.remaining_bytes);
-        w.u16(if info_len == 0 {
-            0
-        } else {
-            len16(REQUEST_BUFFER)
-        });
+        w.u16(len16(info_at));
         w.u16(len16(info_len));
         w.u32(self.flags.bits());
-        w.bytes(&self.channel_info);
+        let (first, second) = if behind {
+            (&self.data, &self.channel_info)
+        } else {
+            (&self.channel_info, &self.data)
+        };
+        w.bytes(first);
+        w.bytes(second);
     }
 }
 
@@ -172,7 +169,7 @@ mod tests {
         fn bodies(
             (persistent, volatile, offset) in any::<(u64, u64, u64)>(),
             (channel, remaining_bytes, flags) in any::<(u32, u32, u32)>(),
-            info in prop::collection::vec(any::<u8>(), 0..40),
+            info in prop::collection::vec(any::<u8>(), 0..300),
             data in prop::collection::vec(any::<u8>(), 0..40),
         ) {
             let request = Request {
