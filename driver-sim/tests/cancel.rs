@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use driver_sim::client::{ClientConfig, ClientEvent, ops};
+use driver_sim::client::{ClientConfig, ClientEvent, Part, Sign, ops};
 use driver_sim::pair::{End, Pair};
 use smb_engine::vfs::VfsOp;
 use smb_proto::id::MessageId;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::lock::LockFlags;
-use smb_proto::{Dialect, NtStatus};
+use smb_proto::{Dialect, NtStatus, msg};
 
 fn interim(pair: &mut Pair, end: End, id: MessageId) -> bool {
     pair.client_events(end)
@@ -40,6 +40,24 @@ fn what_takes_long_gets_an_interim_answer() {
         assert!(reply.was_async && reply.signed);
         pair.finish();
     }
+}
+
+/// [MS-SMB2] 3.3.5.16: a signed CANCEL is verified like any other request.
+#[test]
+fn a_cancel_with_a_wrong_signature_cancels_nothing() {
+    let mut pair = Pair::new();
+    let end = pair.connect_as(ClientConfig::default().signing());
+    let tree = pair.mount_on(end);
+    let dir = pair.create(tree, ops::open_dir("")).unwrap().file_id;
+    let id = pair.start(tree, ops::notify(dir, CompletionFilter::FILE_NAME, false));
+    let part = Part::new(tree.target, msg::cancel::Request).sign(Sign::Wrong);
+    pair.client(end).send_part(part.message_id(id.0));
+    pair.run();
+    assert!(pair.reply(end, id).is_none());
+    pair.client(end).cancel(id);
+    pair.run();
+    assert_eq!(pair.wait(end, id).status(), NtStatus::CANCELLED);
+    pair.finish();
 }
 
 #[test]

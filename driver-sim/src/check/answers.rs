@@ -8,7 +8,7 @@ use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{AsyncId, MessageId};
 use smb_proto::{Command, Header, NtStatus, msg};
 
-use super::{Checker, Outside, Seen, Violation};
+use super::{Checker, Outside, Proof, Seen, Violation};
 
 const NAME: &str = "answers";
 
@@ -58,6 +58,7 @@ impl Answers {
         conn: ConnId,
         header: &Header,
         request: Option<&msg::Request>,
+        proof: Proof,
     ) -> Result<(), Violation> {
         let Some(open) = self.open.get_mut(&conn) else {
             return Err(wrong(format!("a request on unknown connection {conn}")));
@@ -68,7 +69,9 @@ impl Answers {
                 Route::Sync { .. } => open.get_mut(&header.message_id),
             };
             // One that waits for the disk cannot be called back.
-            if let Some(pending) = named {
+            if let Some(pending) = named
+                && proof != Proof::Forged
+            {
                 pending.cancelled = pending.patient && pending.interim.is_some();
             }
             return Ok(());
@@ -215,8 +218,8 @@ impl Checker for Answers {
                 conn,
                 header,
                 request,
-                ..
-            } => self.request(*conn, header, *request),
+                proof,
+            } => self.request(*conn, header, *request, *proof),
             Seen::Interim { conn, header } => self.interim(*conn, header),
             Seen::Answer { conn, header, .. } => self.answer(*conn, header),
             Seen::Break { conn, .. } if self.closing.contains(conn) => {
