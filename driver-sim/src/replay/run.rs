@@ -124,7 +124,7 @@ pub(super) fn run(
             && c.start == Start::Middle
         {
             state.ended.stopped = Some(
-                "the capture begins in the middle of the connection: neither dialect nor session \
+                "the capture begins in the middle of the connection: neither its dialect nor its sessions \
                  are known"
                     .to_owned(),
             );
