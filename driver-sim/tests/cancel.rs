@@ -104,7 +104,7 @@ fn changes_are_reported_to_others() {
     let file = pair.create_new(two, "new.txt").unwrap();
     let reply = pair.wait(one.end, id);
     assert_eq!(reply.status(), NtStatus::SUCCESS);
-    let smb_proto::msg::Response::ChangeNotify(body) = reply.body else {
+    let msg::Response::ChangeNotify(body) = reply.body else {
         panic!("no CHANGE_NOTIFY answer");
     };
     let name: Vec<u8> = "new.txt"
@@ -164,7 +164,7 @@ fn a_connection_may_break_while_everything_waits() {
         pair.start(tree, ops::open("d\\f"));
         pair.start(
             tree,
-            ops::create("new", smb_proto::msg::create::CreateDisposition::OpenIf),
+            ops::create("new", msg::create::CreateDisposition::OpenIf),
         );
         pair.start(tree, ops::read(file, 0, 1));
         pair.start(tree, ops::write(file, 0, "y"));
