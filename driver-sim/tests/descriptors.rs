@@ -1,6 +1,5 @@
 //! Security descriptors, [MS-SMB2] 3.3.5.20.3 and 3.3.5.21.3.
 
-use bytes::Bytes;
 use driver_sim::client::ops;
 use driver_sim::pair::{Pair, Tree};
 use smb_proto::NtStatus;
@@ -20,15 +19,6 @@ fn world() -> (Pair, Tree, FileId) {
     (pair, tree, file)
 }
 
-fn ask(pair: &mut Pair, tree: Tree, request: Request) -> (NtStatus, Bytes) {
-    let reply = pair.call(tree, request);
-    let output = match &reply.body {
-        Response::QueryInfo(r) => r.output.clone(),
-        _ => Bytes::new(),
-    };
-    (reply.status(), output)
-}
-
 fn dacl(mask: AccessMask) -> SecurityDescriptor {
     SecurityDescriptor {
         dacl: AclSlot::Acl(Acl::new(vec![Ace::allow(
@@ -45,7 +35,7 @@ fn descriptors() {
     use SecurityInformation as S;
     let (mut pair, tree, file) = world();
     let get = |pair: &mut Pair, parts| {
-        let (status, bytes) = ask(pair, tree, ops::query_security(file, parts));
+        let (status, bytes) = pair.query(tree, ops::query_security(file, parts));
         assert_eq!(status, NtStatus::SUCCESS);
         SecurityDescriptor::parse(&bytes).unwrap()
     };

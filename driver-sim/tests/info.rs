@@ -15,7 +15,7 @@ use smb_proto::info::{
     FileAttributes, FileInfoClass, FsInfoClass, InfoType, QueryLen, SecurityInformation,
 };
 use smb_proto::msg::query_info::{QueryInfoFlags, Request};
-use smb_proto::msg::{Response, create, set_info};
+use smb_proto::msg::{create, set_info};
 use smb_proto::wire::Writer;
 use smb_proto::{Dialect, FileTime, NtStatus};
 
@@ -31,15 +31,6 @@ fn world() -> (Pair, Tree, FileId) {
     let tree = pair.mount();
     let file = pair.open(tree, "dir\\file.txt").unwrap();
     (pair, tree, file)
-}
-
-fn ask(pair: &mut Pair, tree: Tree, request: Request) -> (NtStatus, Bytes) {
-    let reply = pair.call(tree, request);
-    let output = match &reply.body {
-        Response::QueryInfo(r) => r.output.clone(),
-        _ => Bytes::new(),
-    };
-    (reply.status(), output)
 }
 
 fn basic(pair: &mut Pair, tree: Tree, file: FileId) -> FileBasicInformation {
@@ -71,7 +62,7 @@ fn lengths_of_file_classes() {
         let Some(len) = class.query_len() else {
             continue;
         };
-        let (status, whole) = ask(&mut pair, tree, ops::query_file(file, class));
+        let (status, whole) = pair.query(tree, ops::query_file(file, class));
         if status != NtStatus::SUCCESS {
             continue;
         }
@@ -80,7 +71,7 @@ fn lengths_of_file_classes() {
                 output_buffer_length: u32::try_from(n).unwrap(),
                 ..ops::query_file(file, class)
             };
-            let (status, part) = ask(&mut pair, tree, request);
+            let (status, part) = pair.query(tree, request);
             let expected = match len {
                 _ if n < len.min() => (NtStatus::INFO_LENGTH_MISMATCH, 0),
                 QueryLen::Variable(_) if n < whole.len() => (NtStatus::BUFFER_OVERFLOW, n),
@@ -97,7 +88,7 @@ fn lengths_of_file_classes() {
 fn which_file_classes_are_answered() {
     let (mut pair, tree, file) = world();
     for &class in FileInfoClass::ALL {
-        let (status, _) = ask(&mut pair, tree, ops::query_file(file, class));
+        let (status, _) = pair.query(tree, ops::query_file(file, class));
         use FileInfoClass as C;
         let expected = match class {
             C::Pipe | C::PipeLocal | C::PipeRemote => NtStatus::INVALID_PARAMETER,
@@ -117,20 +108,17 @@ fn which_file_classes_are_answered() {
         file_info_class: 200,
         ..ops::query_file(file, FileInfoClass::Basic)
     };
-    assert_eq!(
-        ask(&mut pair, tree, unknown).0,
-        NtStatus::INVALID_INFO_CLASS
-    );
+    assert_eq!(pair.query(tree, unknown).0, NtStatus::INVALID_INFO_CLASS);
     let no_type = Request {
         info_type: 9,
         ..ops::query_file(file, FileInfoClass::Basic)
     };
-    assert_eq!(ask(&mut pair, tree, no_type).0, NtStatus::INVALID_PARAMETER);
+    assert_eq!(pair.query(tree, no_type).0, NtStatus::INVALID_PARAMETER);
     let quota = Request {
         info_type: InfoType::Quota.code(),
         ..ops::query_file(file, FileInfoClass::Basic)
     };
-    assert_eq!(ask(&mut pair, tree, quota).0, NtStatus::NOT_SUPPORTED);
+    assert_eq!(pair.query(tree, quota).0, NtStatus::NOT_SUPPORTED);
     pair.finish();
 }
 
@@ -184,7 +172,7 @@ fn rights() {
     }
     let parts = SecurityInformation::DACL;
     assert_eq!(
-        ask(&mut pair, tree, ops::query_security(file, parts)).0,
+        pair.query(tree, ops::query_security(file, parts)).0,
         NtStatus::ACCESS_DENIED
     );
     for (class, input) in [
@@ -207,7 +195,7 @@ fn rights() {
 fn volumes() {
     let (mut pair, tree, file) = world();
     for &class in FsInfoClass::ALL {
-        let (status, whole) = ask(&mut pair, tree, ops::query_fs(file, class));
+        let (status, whole) = pair.query(tree, ops::query_fs(file, class));
         use FsInfoClass as C;
         let expected = match class {
             C::Label | C::DriverPath => NtStatus::NOT_SUPPORTED,
@@ -228,7 +216,7 @@ fn volumes() {
             } else {
                 NtStatus::BUFFER_OVERFLOW
             };
-            assert_eq!(ask(&mut pair, tree, request).0, expected, "{class:?} {n}");
+            assert_eq!(pair.query(tree, request).0, expected, "{class:?} {n}");
         }
     }
     pair.finish();
@@ -500,7 +488,7 @@ fn extended_attributes() {
     )
     .unwrap();
     let get = |pair: &mut Pair, request| {
-        let (status, bytes) = ask(pair, tree, request);
+        let (status, bytes) = pair.query(tree, request);
         let names: Vec<_> = FileFullEaInformation::parse_list(&bytes)
             .unwrap()
             .into_iter()

@@ -147,16 +147,7 @@ impl Flow {
         place: Place,
         events: &mut VecDeque<Event>,
     ) {
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            let mut pieces = Vec::new();
-            self.halves[index(direction)].end(place, &mut pieces);
-            for piece in pieces {
-                self.piece(shared, conversation, direction, piece, events);
-            }
-            let mut cuts = Vec::new();
-            self.framers[index(direction)].end(place, &mut cuts);
-            self.cuts(shared, conversation, direction, cuts, events);
-        }
+        self.release(shared, conversation, place, Framer::end, events);
         let found = self.framers.iter().any(|f| f.found);
         describe(conversation, self.decoder.messages(), found, self.gaps);
     }
@@ -174,6 +165,19 @@ impl Flow {
         place: Place,
         events: &mut VecDeque<Event>,
     ) {
+        self.release(shared, conversation, place, Framer::drop_held, events);
+        self.held = self.now_held();
+    }
+
+    /// Passes on what waits for earlier bytes; `end` is what becomes of unfinished frames.
+    fn release(
+        &mut self,
+        shared: &mut Shared,
+        conversation: &mut Conversation,
+        place: Place,
+        end: impl Fn(&mut Framer, Place, &mut Vec<Cut>),
+        events: &mut VecDeque<Event>,
+    ) {
         for direction in [Direction::ToServer, Direction::ToClient] {
             let mut pieces = Vec::new();
             self.halves[index(direction)].end(place, &mut pieces);
@@ -181,10 +185,9 @@ impl Flow {
                 self.piece(shared, conversation, direction, piece, events);
             }
             let mut cuts = Vec::new();
-            self.framers[index(direction)].drop_held(place, &mut cuts);
+            end(&mut self.framers[index(direction)], place, &mut cuts);
             self.cuts(shared, conversation, direction, cuts, events);
         }
-        self.held = self.now_held();
     }
 
     fn piece(

@@ -6,8 +6,6 @@ use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{MessageId, SessionId, TreeId};
 use smb_proto::msg::compound::Joiner;
 use smb_proto::msg::negotiate::GlobalCapabilities;
-use smb_proto::transform::{AAD_RANGE, TransformHeader};
-use smb_proto::wire::Writer;
 use smb_proto::{Command, Dialect, Header, NtStatus, msg};
 
 use super::part::{Part, PartBody, Seal, Sign, Target};
@@ -281,38 +279,16 @@ impl Client {
         self.send_frame(&message);
     }
 
-    fn seal(&mut self, id: SessionId, mut message: BytesMut, spoil: bool) -> BytesMut {
+    fn seal(&mut self, id: SessionId, message: BytesMut, spoil: bool) -> BytesMut {
         let prefix = self.nonce_prefix;
         let Some(session) = self.sessions.get_mut(&id) else {
             return message;
         };
-        let Some(key) = &session.sealing else {
-            return message;
-        };
-        session.sealed += 1;
-        // Unique for the key, also among channels: a counter, and bytes of this connection.
-        let mut nonce = [0; 16];
-        nonce[..8].copy_from_slice(&session.sealed.to_le_bytes());
-        nonce[8..11].copy_from_slice(&prefix);
-        let mut header = TransformHeader {
-            signature: [0; 16],
-            nonce,
-            original_message_size: u32::try_from(message.len()).unwrap_or(u32::MAX),
-            flags: TransformHeader::ENCRYPTED,
-            session_id: id,
-        };
-        let mut w = Writer::new();
-        header.encode(&mut w);
-        header.signature = key
-            .seal(&nonce, &w.written()[AAD_RANGE], &mut message)
-            .expect("messages are far below the limit of the ciphers");
+        let spoil = spoil && session.sealing.is_some();
+        let mut message = session.seal(id, prefix, message);
         if spoil && let Some(last) = message.last_mut() {
             *last ^= 1;
         }
-        let mut w = Writer::new();
-        header.encode(&mut w);
-        let mut out = w.into_inner();
-        out.extend_from_slice(&message);
-        out
+        message
     }
 }

@@ -1,10 +1,13 @@
 //! Keys of one session on one connection.
 
+use bytes::BytesMut;
 use smb_proto::Dialect;
 use smb_proto::crypto::{
     Key, OpeningKey, PreauthHash, SealingKey, SessionKeys, SigningKey, signing_key,
 };
 use smb_proto::id::SessionId;
+use smb_proto::transform::{AAD_RANGE, TransformHeader};
+use smb_proto::wire::Writer;
 
 use super::event::Negotiated;
 
@@ -92,6 +95,41 @@ impl Session {
     ) {
         let key = signing_key(negotiated.dialect, key, preauth);
         self.signing = signing_of(negotiated, &key, stub);
+    }
+
+    /// A message encrypted for this session, with its transform header ([MS-SMB2] 3.1.4.3); as it is
+    /// if there is no key. `prefix` is the connection's part of the nonces.
+    pub(super) fn seal(
+        &mut self,
+        id: SessionId,
+        prefix: [u8; 3],
+        mut message: BytesMut,
+    ) -> BytesMut {
+        let Some(key) = &self.sealing else {
+            return message;
+        };
+        self.sealed += 1;
+        // Unique for the key, also among channels: a counter, and bytes of this connection.
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&self.sealed.to_le_bytes());
+        nonce[8..11].copy_from_slice(&prefix);
+        let mut header = TransformHeader {
+            signature: [0; 16],
+            nonce,
+            original_message_size: u32::try_from(message.len()).unwrap_or(u32::MAX),
+            flags: TransformHeader::ENCRYPTED,
+            session_id: id,
+        };
+        let mut w = Writer::new();
+        header.encode(&mut w);
+        header.signature = key
+            .seal(&nonce, &w.written()[AAD_RANGE], &mut message)
+            .expect("messages are far below the limit of the ciphers");
+        let mut w = Writer::new();
+        header.encode(&mut w);
+        let mut out = w.into_inner();
+        out.extend_from_slice(&message);
+        out
     }
 
     /// Whether the dialect signs the answer that ends an authentication in any case.

@@ -16,10 +16,7 @@ use smb_proto::msg::negotiate::{self, GlobalCapabilities};
 use smb_proto::msg::negotiate_context::NegotiateContext;
 use smb_proto::msg::session_setup::{self, SessionFlags};
 use smb_proto::spnego::MechanismList;
-use smb_proto::transform::{
-    AAD_RANGE, TRANSFORM_HEADER_LEN, TRANSFORM_PROTOCOL_ID, TransformHeader, aad,
-};
-use smb_proto::wire::Writer;
+use smb_proto::transform::{TRANSFORM_HEADER_LEN, TRANSFORM_PROTOCOL_ID, TransformHeader, aad};
 use smb_proto::{Command, Dialect, FileTime, Header, NtStatus, msg};
 
 use super::auth::{AuthError, Initiator};
@@ -239,7 +236,10 @@ impl Verbatim {
             message.extend_from_slice(&element.bytes);
         }
         if let Some(id) = sealing {
-            message = self.seal(id, message);
+            let prefix = self.nonce_prefix;
+            if let Some(session) = self.sessions.get_mut(&id) {
+                message = session.seal(id, prefix, message);
+            }
         }
         self.send_frame(&message);
         seal.is_none() || sealing.is_some()
@@ -281,41 +281,6 @@ impl Verbatim {
                 self.offered = request.capabilities;
             }
         }
-    }
-
-    fn seal(&mut self, id: SessionId, mut message: BytesMut) -> BytesMut {
-        let prefix = self.nonce_prefix;
-        let Some((session, key)) = self.sessions.get_mut(&id).and_then(|s| {
-            let key = s.sealing.clone()?;
-            Some((s, key))
-        }) else {
-            return message;
-        };
-        session.sealed += 1;
-        // Unique for the key, also among channels: a counter, and bytes of this connection.
-        let mut nonce = [0; 16];
-        nonce[..8].copy_from_slice(&session.sealed.to_le_bytes());
-        nonce[8..11].copy_from_slice(&prefix);
-        let mut header = TransformHeader {
-            signature: [0; 16],
-            nonce,
-            original_message_size: u32::try_from(message.len()).unwrap_or(u32::MAX),
-            flags: TransformHeader::ENCRYPTED,
-            session_id: id,
-        };
-        let mut w = Writer::new();
-        header.encode(&mut w);
-        match key.seal(&nonce, &w.written()[AAD_RANGE], &mut message) {
-            Ok(tag) => header.signature = tag,
-            Err(e) => self
-                .faults
-                .push(format!("a message cannot be encrypted: {e}")),
-        }
-        let mut w = Writer::new();
-        header.encode(&mut w);
-        let mut out = w.into_inner();
-        out.extend_from_slice(&message);
-        out
     }
 
     /// Takes received bytes, however they were cut.

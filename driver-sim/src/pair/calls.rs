@@ -6,7 +6,7 @@ use smb_proto::id::{FileId, MessageId, SessionId};
 use smb_proto::info::dir::{DirClass, DirEntry, parse_list};
 use smb_proto::info::{FileInfoClass, FsInfoClass};
 use smb_proto::msg::create::{self, CreateDisposition};
-use smb_proto::msg::{Response, close, lock};
+use smb_proto::msg::{Response, close, lock, query_info};
 use smb_proto::{NtStatus, msg};
 
 use super::{End, Pair};
@@ -293,6 +293,16 @@ impl Pair {
     /// The answer's status.
     pub fn lock(&mut self, tree: Tree, request: lock::Request) -> Answer<()> {
         expect!(self.call(tree, request), Lock).map(|_| ())
+    }
+
+    /// Any QUERY_INFO: status and output buffer, which a warning has as well.
+    pub fn query(&mut self, tree: Tree, request: query_info::Request) -> (NtStatus, Bytes) {
+        let reply = self.call(tree, request);
+        let output = match &reply.body {
+            Response::QueryInfo(r) => r.output.clone(),
+            _ => Bytes::new(),
+        };
+        (reply.status(), output)
     }
 
     /// QUERY_INFO about a file: the output buffer.
