@@ -1,17 +1,17 @@
 //! The examples for embedders serve what they say, to the simulator's client over real sockets.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 
-use driver_sim::client::{
-    Client, ClientConfig, ClientEvent, Credentials, LogonFor, Reply, Target, ops,
-};
+use driver_sim::client::{ClientConfig, ops};
 use smb_proto::dtyp::AccessMask;
-use smb_proto::id::MessageId;
 use smb_proto::info::FileInfoClass;
 use smb_proto::info::dir::{DirClass, parse_list};
 use smb_proto::msg::{Response, create};
 use smb_proto::{Dialect, NtStatus};
+
+use wire::Wire;
+
+mod wire;
 
 #[allow(dead_code, reason = "it has a main function of its own")]
 #[path = "../../smb-engine/examples/memory_tree.rs"]
@@ -20,39 +20,6 @@ mod memory_tree;
 #[allow(dead_code, reason = "it has a main function of its own")]
 #[path = "../../driver-mio/examples/embed.rs"]
 mod embed;
-
-/// The client without I/O on a socket.
-struct Wire {
-    client: Client,
-    socket: TcpStream,
-}
-
-impl Wire {
-    fn event(&mut self) -> ClientEvent {
-        let mut buffer = [0; 65536];
-        loop {
-            while let Some(bytes) = self.client.poll_transmit() {
-                self.socket.write_all(&bytes).unwrap();
-            }
-            if let Some(event) = self.client.poll_event() {
-                return event;
-            }
-            let len = self.socket.read(&mut buffer).unwrap();
-            assert_ne!(len, 0, "the server has closed the connection");
-            self.client.receive(&buffer[..len]);
-        }
-    }
-
-    fn reply(&mut self, id: MessageId) -> Reply {
-        loop {
-            match self.event() {
-                ClientEvent::Reply(reply) if reply.message == id => return reply,
-                ClientEvent::Fault(fault) => panic!("{fault}"),
-                _ => {}
-            }
-        }
-    }
-}
 
 #[test]
 fn a_tree_made_up_in_memory() {
@@ -80,23 +47,7 @@ fn shows_the_tree(address: SocketAddr) {
         ClientConfig::default().signing(),
         ClientConfig::default().encrypting(),
     ] {
-        let mut wire = Wire {
-            client: Client::new(config),
-            socket: TcpStream::connect(address).unwrap(),
-        };
-        wire.client.negotiate();
-        assert!(matches!(wire.event(), ClientEvent::Negotiated(_)));
-        let demo = Credentials::new("demo", "demo");
-        wire.client.logon(demo, LogonFor::New);
-        let ClientEvent::LoggedOn { session, .. } = wire.event() else {
-            panic!("no logon");
-        };
-        let to = Target::session(session);
-        let id = wire.client.send(to, ops::tree_connect("\\\\x\\tree"));
-        let target = Target {
-            session,
-            tree: wire.reply(id).header.tree_id(),
-        };
+        let (mut wire, target) = Wire::mount(address, config, "tree");
         let open = |name: &str| create::Request {
             desired_access: AccessMask::GENERIC_READ,
             ..ops::open(name)

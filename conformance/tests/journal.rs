@@ -1,5 +1,7 @@
 //! What a server on real sockets wrote into its journal gives the same outputs again.
 
+mod wire;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -10,79 +12,29 @@ use std::time::Duration;
 use driver_mio::fs::{LocalFs, LocalOptions};
 use driver_mio::journal::Journal;
 use driver_mio::runtime::{Setup, start};
-use driver_sim::client::{
-    Client, ClientConfig, ClientEvent, Credentials, LogonFor, Reply, Target, ops,
-};
+use driver_sim::client::{ClientConfig, ops};
 use driver_sim::journal::{self, JournalError, Report};
 use smb_engine::Accounts;
 use smb_engine::config::{BackendId, Config, Share};
 use smb_engine::journal::{HEAD_LEN, MAGIC};
 use smb_engine::vfs::Backend;
 use smb_proto::dtyp::Sid;
-use smb_proto::id::MessageId;
 use smb_proto::info::FileInfoClass;
 use smb_proto::msg::Response;
 use smb_proto::msg::create::CreateDisposition;
 use smb_proto::{Dialect, NtStatus};
 
-/// The client without I/O on a socket.
-struct Wire {
-    client: Client,
-    socket: TcpStream,
-}
-
-impl Wire {
-    fn event(&mut self) -> ClientEvent {
-        let mut buffer = [0; 65536];
-        loop {
-            while let Some(bytes) = self.client.poll_transmit() {
-                self.socket.write_all(&bytes).unwrap();
-            }
-            if let Some(event) = self.client.poll_event() {
-                return event;
-            }
-            let len = self.socket.read(&mut buffer).unwrap();
-            assert_ne!(len, 0, "the server hung up");
-            self.client.receive(&buffer[..len]);
-        }
-    }
-
-    fn answer(&mut self, id: MessageId) -> Reply {
-        loop {
-            if let ClientEvent::Reply(reply) = self.event()
-                && reply.message == id
-            {
-                return reply;
-            }
-        }
-    }
-}
+use wire::Wire;
 
 /// One client's work: files written, read, renamed and deleted, a listing, refusals, and at the end a
 /// connection that is cut with files open.
 fn work(address: SocketAddr, config: ClientConfig, name: &str) {
-    let mut wire = Wire {
-        client: Client::new(config),
-        socket: TcpStream::connect(address).unwrap(),
-    };
-    wire.client.negotiate();
-    assert!(matches!(wire.event(), ClientEvent::Negotiated(_)));
-    wire.client
-        .logon(Credentials::new("demo", "demo"), LogonFor::New);
-    let ClientEvent::LoggedOn { session, .. } = wire.event() else {
-        panic!("no logon");
-    };
-    let to = Target::session(session);
-    let id = wire.client.send(to, ops::tree_connect("\\\\x\\files"));
-    let target = Target {
-        session,
-        tree: wire.answer(id).header.tree_id(),
-    };
+    let (mut wire, target) = Wire::mount(address, config, "files");
     for round in 0..5 {
         let file = format!("{name}-{round}");
         let made = ops::create(&file, CreateDisposition::Create);
         let id = wire.client.send(target, made);
-        let answer = wire.answer(id);
+        let answer = wire.reply(id);
         let Response::Create(made) = answer.body else {
             panic!("not created: {:?}", answer.header.status);
         };
@@ -90,27 +42,27 @@ fn work(address: SocketAddr, config: ClientConfig, name: &str) {
         let id = wire
             .client
             .send(target, ops::write(made.file_id, 0, data.clone()));
-        assert_eq!(wire.answer(id).status(), NtStatus::SUCCESS);
+        assert_eq!(wire.reply(id).status(), NtStatus::SUCCESS);
         let id = wire.client.send(target, ops::read(made.file_id, 0, 65_536));
-        let Response::Read(read) = wire.answer(id).body else {
+        let Response::Read(read) = wire.reply(id).body else {
             panic!("not read");
         };
         assert!(read.data == data);
         if round % 2 == 0 {
             let id = wire.client.send(target, ops::close(made.file_id));
-            assert_eq!(wire.answer(id).status(), NtStatus::SUCCESS);
+            assert_eq!(wire.reply(id).status(), NtStatus::SUCCESS);
         }
     }
     let id = wire.client.send(target, ops::open("no such file"));
-    assert_eq!(wire.answer(id).status(), NtStatus::OBJECT_NAME_NOT_FOUND);
+    assert_eq!(wire.reply(id).status(), NtStatus::OBJECT_NAME_NOT_FOUND);
     let id = wire.client.send(target, ops::open_dir(""));
-    let Response::Create(root) = wire.answer(id).body else {
+    let Response::Create(root) = wire.reply(id).body else {
         panic!("the root does not open");
     };
     let class = FileInfoClass::IdBothDirectory;
     let list = ops::query_directory(root.file_id, class, "*", 65536);
     let id = wire.client.send(target, list);
-    assert_eq!(wire.answer(id).status(), NtStatus::SUCCESS);
+    assert_eq!(wire.reply(id).status(), NtStatus::SUCCESS);
 }
 
 /// A server with a journal, some clients at the same time, a client that is none, the end.
