@@ -1,4 +1,5 @@
 //! The local directory backend keeps the contract, each rule as the memory model keeps it.
+//! `SANSMB_DIFFERENTIAL_DIR` says where its directory is made.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +9,11 @@ use smb_engine::vfs::Backend;
 
 #[test]
 fn a_local_directory_keeps_the_contract() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = match std::env::var_os("SANSMB_DIFFERENTIAL_DIR") {
+        Some(parent) => tempfile::tempdir_in(parent),
+        None => tempfile::tempdir(),
+    }
+    .unwrap();
     let fs = LocalFs::open(dir.path(), LocalOptions::default()).unwrap();
     println!("{:?} {:?}", fs.capabilities(), fs.notes());
     // All of them are tried, so that one run shows everything that is wrong.
