@@ -40,6 +40,7 @@ pub(crate) fn of_vfs(error: &VfsError) -> NtStatus {
         VfsError::EasTooLarge => NtStatus::EA_TOO_LARGE,
         VfsError::NotAReparsePoint => NtStatus::NOT_A_REPARSE_POINT,
         VfsError::ReparseTagMismatch => NtStatus::IO_REPARSE_TAG_MISMATCH,
+        VfsError::ReparseConflict => NtStatus::REPARSE_ATTRIBUTE_CONFLICT,
         VfsError::StoppedOnSymlink { .. } => NtStatus::STOPPED_ON_SYMLINK,
         VfsError::StaleHandle => NtStatus::FILE_CLOSED,
         VfsError::Io => NtStatus::UNEXPECTED_IO_ERROR,

@@ -16,6 +16,7 @@
 mod node;
 mod op;
 mod path;
+mod reparse;
 
 pub use node::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, StreamInfo, VolumeInfo,
@@ -23,6 +24,7 @@ pub use node::{
 };
 pub use op::{
     Backend, BasicChange, Creation, DataAccess, Listing, Missing, OpenHow, Opened, Payload,
-    Reparse, VfsError, VfsHandle, VfsOp, VfsReply, VfsRequest, VfsResult, WriteAt,
+    VfsError, VfsHandle, VfsOp, VfsReply, VfsRequest, VfsResult, WriteAt,
 };
 pub use path::{Location, SharePath};
+pub use reparse::Reparse;

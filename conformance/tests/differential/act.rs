@@ -381,6 +381,11 @@ impl Twin<'_> {
                 .on(slot, |handle| VfsOp::DeleteReparse {
                     handle,
                     tag: TAGS[usize::from(tag)],
+                    guid: Reparse {
+                        tag: TAGS[usize::from(tag)],
+                        data: Bytes::from(vec![7; 16]),
+                    }
+                    .guid(),
                 })
                 .map(drop),
         }

@@ -18,6 +18,7 @@ use super::meta::{node_id, settable};
 use super::names::to_host;
 use super::open::reopen;
 use super::path::{Place, Resolved, file_type, stat_fd};
+use super::reparse::{stop_at_stored, unparsed};
 use super::xattr::magic;
 
 impl LocalFs {
@@ -92,6 +93,7 @@ impl LocalFs {
         if self.tree.find(dir, &place.name, &host)?.is_some() {
             return Err(VfsError::Exists);
         }
+        stop_at_stored(dir, unparsed([place.name.as_str()]))?;
         let mode = self.mode_for(what.directory);
         let fd = if what.directory {
             retry(|| fs::mkdirat(dir, &host[..], mode)).map_err(os)?;

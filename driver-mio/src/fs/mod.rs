@@ -373,8 +373,8 @@ impl LocalFs {
             VfsOp::SetReparse { handle, reparse } => {
                 self.set_reparse(by, get(handle)?.as_ref(), &reparse)
             }
-            VfsOp::DeleteReparse { handle, tag } => {
-                self.delete_reparse(by, get(handle)?.as_ref(), tag)
+            VfsOp::DeleteReparse { handle, tag, guid } => {
+                self.delete_reparse(by, get(handle)?.as_ref(), tag, guid)
             }
         }
     }

@@ -7,9 +7,10 @@ use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use smb_engine::identity::Identity;
 use smb_engine::vfs::{
-    DataAccess, Location, Missing, NodeId, OpenHow, Opened, SharePath, VfsError, VfsReply,
-    VfsResult,
+    DataAccess, FileInfo, Location, Missing, NodeId, OpenHow, Opened, SharePath, VfsError,
+    VfsReply, VfsResult,
 };
+use smb_proto::fsctl::reparse::ReparseTag;
 
 use super::LocalFs;
 use super::dir::Listed;
@@ -18,6 +19,7 @@ use super::handle::{Node, Open};
 use super::identity::Acting;
 use super::meta::node_id;
 use super::path::{Found, Gap, Resolved, file_type, stat_fd};
+use super::reparse::{stop_at_stored, unparsed};
 use super::xattr::magic;
 
 /// Opens the file behind a descriptor once more, with data.
@@ -63,6 +65,14 @@ fn with_access(fd: OwnedFd, kind: FileType, data: DataAccess) -> Result<(Node, b
     }
 }
 
+/// Stops at a link that a client made, unless the link itself is wanted.
+fn stop_at_last(node: &Node, info: &FileInfo, wanted: bool) -> Result<(), VfsError> {
+    if wanted || ReparseTag(info.reparse_tag) != ReparseTag::SYMLINK {
+        return Ok(());
+    }
+    stop_at_stored(node.fd(), 0)
+}
+
 impl LocalFs {
     /// Whether a name that clients must not see lies on the way (`Err`) or at the end.
     pub(super) fn check_veto(&self, path: &SharePath) -> Result<bool, VfsError> {
@@ -88,15 +98,18 @@ impl LocalFs {
                 at: place.at,
             });
         }
-        match self.tree.resolve(&at.path, !how.open_reparse)? {
-            Resolved::Missing(gap) => {
+        let stream = at.stream.as_deref();
+        let done = match self.tree.resolve(&at.path, !how.open_reparse) {
+            Err(e) => Err(e),
+            Ok(Resolved::Missing(gap)) => {
                 drop(acting);
-                self.missing(&gap)
+                // Names are missing in a link because they are where it leads.
+                let rest = unparsed([at.path.file_name()]);
+                stop_at_stored(gap.parent.as_fd(), rest).and_then(|()| self.missing(&gap))
             }
-            Resolved::Found(found) => {
-                self.open_found(acting, found, at.stream.as_deref(), how.data)
-            }
-        }
+            Ok(Resolved::Found(found)) => self.open_found(acting, found, stream, how),
+        };
+        done.map_err(|e| e.before_stream(stream))
     }
 
     fn missing(&self, gap: &Gap) -> VfsResult {
@@ -114,8 +127,9 @@ impl LocalFs {
         acting: Acting<'_>,
         found: Found,
         stream: Option<&str>,
-        data: DataAccess,
+        how: OpenHow,
     ) -> VfsResult {
+        let OpenHow { data, open_reparse } = how;
         let kind = file_type(&found.stat);
         let id = node_id(&found.stat);
         let (node, mut writable) = with_access(found.fd, kind, data).map_err(os)?;
@@ -124,8 +138,10 @@ impl LocalFs {
         let mut open_stream = None;
         if let Some(wanted) = stream {
             let Some((attribute, stored)) = self.find_stream(&node, wanted)? else {
+                let parent = self.info_of_node(&node, &found.stat, at.path.file_name())?;
+                stop_at_last(&node, &parent, open_reparse)?;
                 return Ok(VfsReply::Missing(Missing {
-                    parent: self.info_of_node(&node, &found.stat, at.path.file_name())?,
+                    parent,
                     security: self.descriptor(&node, &found.stat)?,
                 }));
             };
@@ -135,7 +151,7 @@ impl LocalFs {
             writable |= kind == FileType::Directory
                 && matches!(data, DataAccess::ReadWrite | DataAccess::Best);
         }
-        self.opened(Open {
+        let open = Open {
             node,
             id,
             kind,
@@ -143,13 +159,20 @@ impl LocalFs {
             writable,
             at: Mutex::new(at),
             walk: Mutex::new(Listed::Fresh),
-        })
+        };
+        let info = self.info(&open)?;
+        stop_at_last(&open.node, &info, open_reparse)?;
+        self.enter(open, info)
     }
 
-    /// Enters something open into the table and describes it.
+    /// Enters something new into the table and describes it.
     pub(super) fn opened(&self, open: Open) -> VfsResult {
-        let stat = stat_fd(open.node.fd()).map_err(os)?;
         let info = self.info(&open)?;
+        self.enter(open, info)
+    }
+
+    fn enter(&self, open: Open, info: FileInfo) -> VfsResult {
+        let stat = stat_fd(open.node.fd()).map_err(os)?;
         let security = self.descriptor(&open.node, &stat)?;
         let at = super::handle::lock(&open.at).clone();
         Ok(VfsReply::Opened(Opened {
@@ -176,6 +199,6 @@ impl LocalFs {
         }
         let at = super::handle::lock(&open.at).path.clone();
         let acting = self.own.act_as(by)?;
-        self.open_found(acting, Found { fd, stat, at }, None, how.data)
+        self.open_found(acting, Found { fd, stat, at }, None, how)
     }
 }

@@ -16,6 +16,7 @@ use super::cache::NameCache;
 use super::error::{os, retry};
 use super::names::{to_host, to_share};
 use super::options::LocalOptions;
+use super::reparse;
 
 /// How often an `openat2` is repeated that raced with a rename (EAGAIN).
 const RACES: usize = 64;
@@ -253,7 +254,10 @@ impl Tree {
         let mut links = 0_usize;
         for (i, name) in rest.iter().enumerate() {
             let found = self.find(dir.as_fd(), name, &to_host(name)?)?;
+            let behind = || path.components().skip(i.saturating_add(1));
             let Some((fd, stored)) = found else {
+                let rest = path.components().skip(i);
+                reparse::stop_at_stored(dir.as_fd(), reparse::unparsed(rest))?;
                 return Err(VfsError::PathNotFound);
             };
             at = at.join(&to_share(&stored)).ok_or(VfsError::InvalidName)?;
@@ -266,13 +270,16 @@ impl Tree {
                     if links > MAX_LINKS {
                         return Err(VfsError::TooManyLinks);
                     }
-                    let behind = path.components().skip(i.saturating_add(1));
-                    let next = self.follow_link(&fd, &real, behind)?;
+                    let next = self.follow_link(&fd, &real, behind())?;
                     let stat = stat_fd(next.as_fd()).map_err(os)?;
                     if file_type(&stat) != FileType::Directory {
                         return Err(VfsError::PathNotFound);
                     }
                     next
+                }
+                FileType::RegularFile => {
+                    reparse::stop_at_stored(fd.as_fd(), reparse::unparsed(behind()))?;
+                    return Err(VfsError::PathNotFound);
                 }
                 _ => return Err(VfsError::PathNotFound),
             };
@@ -296,15 +303,11 @@ impl Tree {
             }
         }
         let target = fs::readlinkat(fd, c"", Vec::new()).map_err(os)?;
-        // Each component behind the link with the separator before it.
-        let unparsed: usize = behind
-            .map(|c| c.encode_utf16().count().saturating_add(1))
-            .sum();
-        let target = String::from_utf8_lossy(target.as_bytes()).into_owned();
+        let (target, relative) = reparse::target_shown(target.as_bytes());
         Err(VfsError::StoppedOnSymlink {
-            unparsed: u16::try_from(unparsed).unwrap_or(u16::MAX),
-            relative: !target.starts_with('/'),
-            target: target.replace('/', "\\"),
+            unparsed: u16::try_from(reparse::unparsed(behind)).unwrap_or(u16::MAX),
+            relative,
+            target,
         })
     }
 

@@ -14,6 +14,7 @@ use super::handle::{Open, lock};
 use super::meta::node_id;
 use super::names::{to_host, to_share};
 use super::path::{Place, file_type, stat_fd};
+use super::reparse::{stop_at_stored, unparsed};
 use super::xattr::magic;
 
 /// A name that exists.
@@ -53,6 +54,7 @@ impl LocalFs {
         let to_dir = stat_fd(target.dir.as_fd()).map_err(os)?;
         let _both = self.two_locks(node_id(&from_dir), node_id(&to_dir));
         let source = self.entry_of(source, open)?;
+        stop_at_stored(target.dir.as_fd(), unparsed([target.name.as_str()]))?;
         let same_dir = node_id(&from_dir) == node_id(&to_dir);
         self.move_entry(open, &source, &target, &host, same_dir, replace)?;
         self.change_times.forget(node_id(&from_dir));
@@ -198,6 +200,7 @@ impl LocalFs {
         let dir = place.dir.as_fd();
         let dir_id = node_id(&stat_fd(dir).map_err(os)?);
         let _one = self.node_lock(dir_id);
+        stop_at_stored(dir, unparsed([place.name.as_str()]))?;
         let path = magic(open.node.fd());
         let link = |name: &[u8]| {
             retry(|| fs::linkat(CWD, &path, dir, name, AtFlags::SYMLINK_FOLLOW)).map_err(os)

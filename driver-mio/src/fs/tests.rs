@@ -1002,12 +1002,17 @@ fn links_and_special_files_are_reparse_points() {
         Ok(VfsReply::Reparse(reparse))
     );
     assert_eq!(
-        f.run(VfsOp::DeleteReparse { handle: h, tag: 1 }),
+        f.run(VfsOp::DeleteReparse {
+            handle: h,
+            tag: 1,
+            guid: None
+        }),
         Err(VfsError::ReparseTagMismatch)
     );
     f.run(VfsOp::DeleteReparse {
         handle: h,
         tag: 0x8000_0023,
+        guid: None,
     })
     .unwrap();
     assert_eq!(f.info(h).attributes, FileAttributes::NORMAL);

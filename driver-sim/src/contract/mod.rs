@@ -107,5 +107,8 @@ checks! {
         streams_that_lose_their_names renaming_streams streams_modify_the_file
         streams_of_directories streams_that_make_their_file
     }
-    Capabilities::REPARSE => reparse { stored mismatched on_directories }
+    Capabilities::REPARSE => reparse {
+        stored mismatched on_directories links_stop_a_walk links_are_no_place_for_names
+        links_are_renamed_and_removed_themselves links_become_files_again
+    }
 }

@@ -6,7 +6,7 @@ use smb_engine::names::fold;
 use smb_engine::vfs::{
     BasicChange, Ea, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply, VfsResult,
 };
-use smb_proto::dtyp::{SdControl, SecurityDescriptor};
+use smb_proto::dtyp::{Guid, SdControl, SecurityDescriptor};
 use smb_proto::info::SecurityInformation;
 
 use super::node::SETTABLE;
@@ -134,25 +134,26 @@ impl State {
         if node.entries.as_ref().is_some_and(|e| !e.is_empty()) {
             return Err(VfsError::NotEmpty);
         }
-        if node.reparse.as_ref().is_some_and(|r| r.tag != reparse.tag) {
-            return Err(VfsError::ReparseTagMismatch);
+        if let Some(present) = &node.reparse {
+            present.check_owner(reparse.tag, reparse.guid())?;
         }
         node.reparse = Some(reparse);
         node.change = now;
         Ok(VfsReply::Done)
     }
 
-    pub(super) fn delete_reparse(&mut self, handle: VfsHandle, tag: u32) -> VfsResult {
+    pub(super) fn delete_reparse(
+        &mut self,
+        handle: VfsHandle,
+        tag: u32,
+        guid: Option<Guid>,
+    ) -> VfsResult {
         let now = self.now;
         let node = self.node_of_mut(handle)?;
-        match &node.reparse {
-            None => Err(VfsError::NotAReparsePoint),
-            Some(r) if r.tag != tag => Err(VfsError::ReparseTagMismatch),
-            Some(_) => {
-                node.reparse = None;
-                node.change = now;
-                Ok(VfsReply::Done)
-            }
-        }
+        let present = node.reparse.as_ref().ok_or(VfsError::NotAReparsePoint)?;
+        present.check_owner(tag, guid)?;
+        node.reparse = None;
+        node.change = now;
+        Ok(VfsReply::Done)
     }
 }

@@ -260,7 +260,7 @@ impl Backend for MemoryFs {
             VfsOp::SetSparse { handle, sparse } => s.set_sparse(handle, sparse),
             VfsOp::Reparse { handle } => s.reparse(handle),
             VfsOp::SetReparse { handle, reparse } => s.set_reparse(handle, reparse),
-            VfsOp::DeleteReparse { handle, tag } => s.delete_reparse(handle, tag),
+            VfsOp::DeleteReparse { handle, tag, guid } => s.delete_reparse(handle, tag, guid),
         }
     }
 }

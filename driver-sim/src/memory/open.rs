@@ -5,10 +5,9 @@ use std::collections::btree_map::Entry as MapEntry;
 use smb_engine::identity::Identity;
 use smb_engine::names::fold;
 use smb_engine::vfs::{
-    Creation, Ea, Location, Missing, NodeId, OpenHow, Opened, Reparse, SharePath, VfsError,
-    VfsHandle, VfsReply, VfsResult,
+    Creation, Ea, Location, Missing, NodeId, OpenHow, Opened, SharePath, VfsError, VfsHandle,
+    VfsReply, VfsResult,
 };
-use smb_proto::fsctl::reparse::{ReparseTag, SymbolicLink, SymlinkFlags};
 use smb_proto::info::FileAttributes;
 
 use super::content::Content;
@@ -50,7 +49,7 @@ impl State {
             if let Some(reparse) = &node.reparse {
                 // The unparsed part begins with the backslash behind the link.
                 let behind = utf16_len(name) + rest.iter().map(|c| utf16_len(c) + 1).sum::<usize>();
-                stop_at_link(reparse, behind + 1)?;
+                reparse.stop(behind + 1)?;
             }
             let entries = node.entries.as_ref().ok_or(VfsError::PathNotFound)?;
             found = Found {
@@ -90,13 +89,14 @@ impl State {
     }
 
     pub(super) fn open(&mut self, at: &Location, how: OpenHow) -> VfsResult {
-        let found = self.find(&at.path)?;
+        let stream = at.stream.as_deref();
+        let found = self.find(&at.path).map_err(|e| e.before_stream(stream))?;
         let Some(number) = found.node else {
             return self.missing(found.parent);
         };
         let node = self.nodes.get(&number).ok_or(VfsError::NotFound)?;
         if let (Some(reparse), false) = (&node.reparse, how.open_reparse) {
-            stop_at_link(reparse, 0)?;
+            reparse.stop(0).map_err(|e| e.before_stream(stream))?;
         }
         let stream = match &at.stream {
             None => node
@@ -335,17 +335,4 @@ impl State {
         }
         Ok(VfsReply::Done)
     }
-}
-
-/// A symbolic link ends the walk; other reparse points are passed as if they were none.
-fn stop_at_link(reparse: &Reparse, unparsed: usize) -> Result<(), VfsError> {
-    if ReparseTag(reparse.tag) != ReparseTag::SYMLINK {
-        return Ok(());
-    }
-    let link = SymbolicLink::parse(&reparse.data).map_err(|_| VfsError::Invalid)?;
-    Err(VfsError::StoppedOnSymlink {
-        unparsed: u16::try_from(unparsed).unwrap_or(u16::MAX),
-        target: link.substitute_name,
-        relative: link.flags.contains(SymlinkFlags::RELATIVE),
-    })
 }

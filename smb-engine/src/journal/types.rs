@@ -247,7 +247,7 @@ choice! {
         14 TooLarge 15 OtherVolume 16 Busy 17 NotSupported 18 Invalid 19 EasTooLarge
         20 NotAReparsePoint 21 ReparseTagMismatch
         22 StoppedOnSymlink { unparsed, target, relative }
-        23 StaleHandle 24 Io 25 Gone
+        23 StaleHandle 24 Io 25 Gone 26 ReparseConflict
     }
     Fault {
         0 FrameTooLong { len, max }

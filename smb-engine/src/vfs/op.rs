@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use smb_proto::FileTime;
-use smb_proto::dtyp::SecurityDescriptor;
+use smb_proto::dtyp::{Guid, SecurityDescriptor};
 use smb_proto::info::{FileAttributes, SecurityInformation};
 use thiserror::Error;
 
@@ -12,6 +12,7 @@ use super::node::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, StreamInfo, VolumeInfo,
 };
 use super::path::{Location, SharePath};
+use super::reparse::Reparse;
 use crate::config::BackendId;
 use crate::identity::Identity;
 use crate::output::Token;
@@ -52,8 +53,13 @@ pub enum DataAccess {
 pub struct OpenHow {
     /// Use of the data.
     pub data: DataAccess,
-    /// Open a reparse point itself. If not set, a link inside the share is followed where the
-    /// share's policy says so, else [`VfsError::StoppedOnSymlink`].
+    /// Open a reparse point itself. If not set, a symbolic link of the host is followed where the
+    /// share's policy says so and it stays inside; any other, and every one that a client made, is
+    /// [`VfsError::StoppedOnSymlink`]. Points of other tags are opened as what they are in either
+    /// case; whether that was asked for is the server's business.
+    ///
+    /// On the way to the last component a link is treated as if this were not set, whatever
+    /// operation the name belongs to.
     pub open_reparse: bool,
 }
 
@@ -329,29 +335,26 @@ pub enum VfsOp {
         /// Of what.
         handle: VfsHandle,
     },
-    /// Makes a file or an empty directory a reparse point. → [`VfsReply::Done`]
+    /// Makes a file or an empty directory a reparse point. → [`VfsReply::Done`];
+    /// [`VfsError::NotEmpty`] for a directory with entries, [`VfsError::ReparseTagMismatch`] and
+    /// [`VfsError::ReparseConflict`] if it is one of another tag or (for tags that are not
+    /// Microsoft's) of another GUID.
     SetReparse {
         /// Of what.
         handle: VfsHandle,
         /// Tag and data.
         reparse: Reparse,
     },
-    /// Makes a reparse point an ordinary file again. → [`VfsReply::Done`]
+    /// Makes a reparse point an ordinary file again. → [`VfsReply::Done`]; refused as
+    /// [`Self::SetReparse`] is.
     DeleteReparse {
         /// Of what.
         handle: VfsHandle,
         /// The tag it must have.
         tag: u32,
+        /// The GUID it must have, if the tag is not Microsoft's.
+        guid: Option<Guid>,
     },
-}
-
-/// REPARSE_DATA_BUFFER, [MS-FSCC] 2.1.2.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reparse {
-    /// ReparseTag.
-    pub tag: u32,
-    /// DataBuffer (for GUID tags beginning with the GUID).
-    pub data: Bytes,
 }
 
 /// READ data with room in front, so that headers can be written before it and the whole sealed in
@@ -562,10 +565,14 @@ pub enum VfsError {
     /// A reparse point of another tag.
     #[error("reparse tag does not match")]
     ReparseTagMismatch,
+    /// A reparse point of the same tag, but of another owner.
+    #[error("reparse points of different owners")]
+    ReparseConflict,
     /// A link was met that the server does not follow.
     #[error("stopped on a symbolic link")]
     StoppedOnSymlink {
-        /// Length in UTF-16 units of the part of the path behind the link.
+        /// Length in UTF-16 units of the part of the path behind the link, with the backslash (or
+        /// for a stream the colon) it begins with.
         unparsed: u16,
         /// Where the link leads, as stored, with backslashes.
         target: String,

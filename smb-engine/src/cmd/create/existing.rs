@@ -85,6 +85,11 @@ fn check(cx: &Cx<'_>, a: &Attempt, opened: &Opened) -> Result<(), NtStatus> {
     if must_not_exist {
         return Err(NtStatus::OBJECT_NAME_COLLISION);
     }
+    // Of all reparse points the server understands symbolic links alone, and the backend has taken
+    // care of those.
+    if opened.info.reparse_tag != 0 && !f.options.contains(CreateOptions::OPEN_REPARSE_POINT) {
+        return Err(NtStatus::IO_REPARSE_TAG_NOT_HANDLED);
+    }
     if f.implied().is_empty() {
         return Ok(());
     }

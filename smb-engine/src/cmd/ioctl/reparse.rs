@@ -36,6 +36,9 @@ pub(super) fn get(cx: &mut Cx<'_>, call: Call) -> CmdResult {
 pub(super) fn set(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
     let handle = changeable(cx)?;
     let reparse = parse(input)?;
+    if ReparseTag(reparse.tag) == ReparseTag::MOUNT_POINT && !cx.file_open()?.directory {
+        return Err(Refusal(NtStatus::NOT_A_DIRECTORY));
+    }
     cx.ask_vfs(VfsOp::SetReparse { handle, reparse })?;
     Ok(call.wait(At::Reparse(State::Changing)))
 }
@@ -51,6 +54,7 @@ pub(super) fn delete(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
     cx.ask_vfs(VfsOp::DeleteReparse {
         handle,
         tag: buffer.tag.0,
+        guid: buffer.guid,
     })?;
     Ok(call.wait(At::Reparse(State::Changing)))
 }
