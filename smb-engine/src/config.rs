@@ -94,6 +94,9 @@ pub struct Limits {
     pub max_notify_bytes: usize,
     /// When an operation that has not finished gets its interim answer ([MS-SMB2] 3.3.4.2).
     pub interim_after: Duration,
+    /// When the first write to an open file shows in its write time; later ones show when the file is
+    /// closed. Zero: each at once.
+    pub write_time_delay: Duration,
 }
 
 impl Default for Limits {
@@ -122,6 +125,7 @@ impl Default for Limits {
             max_copy_chunks: 256,
             max_notify_bytes: 64 << 10,
             interim_after: Duration::from_millis(500),
+            write_time_delay: Duration::from_secs(2),
         }
     }
 }

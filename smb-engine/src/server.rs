@@ -1,7 +1,7 @@
 //! The server: what goes in and what comes out, and nothing else.
 
 use crate::config::Config;
-use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, teardown};
+use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, teardown, write_time};
 use crate::dispatch;
 use crate::error::Fault;
 use crate::journal::{Desk, InputRef, Recorder};
@@ -139,6 +139,7 @@ impl Server {
                     }
                 }
                 Timer::Idle(session) => self.idle(now, session),
+                Timer::WriteTime(file) => write_time::due(&mut self.core, file),
                 Timer::Expire(session) => {
                     if let Some(s) = self.core.sessions.get_mut(session) {
                         s.expire();

@@ -98,6 +98,7 @@ pub fn engine_config(
             // Some clients take an interim answer for the final one; a disk that is merely slow is
             // waited for, and only what takes really long is announced.
             interim_after: Duration::from_secs(5),
+            write_time_delay: Duration::from_micros(u64::from(global.write_time_delay)),
             ..Limits::default()
         },
     })

@@ -354,6 +354,7 @@ pub const PARAMS: &[Param] = &[
     param!(global "server smb3 signing algorithms" => signing_algorithms),
     param!(global "server smb3 encryption algorithms" => ciphers),
     param!(global "log level" | "debuglevel" => log_level),
+    param!(global "smbd:writetimeupdatedelay" => write_time_delay),
     param!(share "available" => available),
     param!(share "ea support" => ea_support),
     param!(share "guest only" | "only guest" => guest_only),

@@ -111,6 +111,9 @@ pub struct Global {
     pub workgroup: NetbiosName,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// `smbd:writetimeupdatedelay`: microseconds after which the first write to an open file shows in
+    /// its write time.
+    pub write_time_delay: u32,
 }
 
 impl Default for Global {
@@ -148,6 +151,7 @@ impl Default for Global {
             ports: Ports(vec![445]),
             workgroup: NetbiosName("WORKGROUP".to_owned()),
             log_level: LogLevel::Info,
+            write_time_delay: 2_000_000,
         }
     }
 }

@@ -5,18 +5,20 @@ use smb_proto::msg::{self, close};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
 use crate::core::teardown::{self, Leftover};
-use crate::core::{Open, OpenKind, Wait, Wake};
+use crate::core::{Open, OpenKind, Wait, Wake, write_time};
 use crate::event::Event;
 use crate::output::Completion;
 use crate::status::Refusal;
 use crate::table::Id;
-use crate::vfs::{FileInfo, VfsOp, VfsReply};
+use crate::vfs::{BasicChange, FileInfo, VfsOp, VfsReply};
 
 /// Where a CLOSE is.
 #[derive(Debug)]
 pub(crate) enum State {
     /// Waiting for other operations on the open.
     Quieting { open: Id<Open>, attributes: bool },
+    /// Setting the write time that the close gives.
+    Dating(Leftover, bool),
     /// Asking for the attributes that the answer shows.
     Querying(Leftover),
     /// Removing the name of a file that is to be deleted.
@@ -47,9 +49,18 @@ pub(crate) fn unasked(cx: &mut Cx<'_>, open: Id<Open>) -> CmdResult {
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     match state {
         State::Quieting { open, attributes } => quiet(cx, open, attributes),
+        State::Dating(left, attributes) => {
+            if let Wake::Completion(Completion::Vfs(Err(error))) = wake {
+                cx.core.event(Event::BackendFailed {
+                    doing: "write time at close",
+                    error,
+                });
+            }
+            query(cx, left, attributes)
+        }
         State::Querying(left) => {
             // Without attributes the file is closed all the same; the flag of the answer says so.
-            let info = match wake.vfs() {
+            let info = match wake.vfs().map(|r| write_time::in_reply(cx.core, r)) {
                 Ok(VfsReply::Info(info)) => Some(info),
                 Ok(_) => return Err(WRONG_REPLY),
                 Err(_) => None,
@@ -103,6 +114,21 @@ fn quiet(cx: &mut Cx<'_>, open: Id<Open>, attributes: bool) -> CmdResult {
         debug_assert!(is_pipe);
         return Ok(reply(None));
     };
+    if let Some(time) = left.write_time {
+        let op = VfsOp::SetBasic {
+            handle: left.handle,
+            change: BasicChange {
+                write: Some(time),
+                ..BasicChange::default()
+            },
+        };
+        cx.ask_backend(left.backend, left.by.clone(), op)?;
+        return Ok(Step::Wait(Phase::Close(State::Dating(left, attributes))));
+    }
+    query(cx, left, attributes)
+}
+
+fn query(cx: &mut Cx<'_>, left: Leftover, attributes: bool) -> CmdResult {
     if attributes {
         cx.ask_backend(
             left.backend,

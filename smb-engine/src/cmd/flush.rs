@@ -4,7 +4,7 @@ use smb_proto::dtyp::AccessMask;
 use smb_proto::msg::{self, flush};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
-use crate::core::{OpenKind, Wake};
+use crate::core::{OpenKind, Wake, write_time};
 use crate::vfs::{VfsOp, VfsReply};
 
 /// A FLUSH that the backend works on.
@@ -26,9 +26,13 @@ pub(super) fn start(cx: &mut Cx<'_>, _request: &flush::Request) -> CmdResult {
 }
 
 /// Goes on with a FLUSH.
-pub(super) fn resume(_cx: &mut Cx<'_>, State: State, wake: Wake) -> CmdResult {
+pub(super) fn resume(cx: &mut Cx<'_>, State: State, wake: Wake) -> CmdResult {
     match wake.vfs()? {
-        VfsReply::Done => Ok(msg::Response::Flush(flush::Response).into()),
+        VfsReply::Done => {
+            let node = cx.file_open()?.node;
+            write_time::settle(cx.core, node);
+            Ok(msg::Response::Flush(flush::Response).into())
+        }
         _ => Err(WRONG_REPLY),
     }
 }

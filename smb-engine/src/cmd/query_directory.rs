@@ -9,7 +9,7 @@ use smb_proto::msg::query_directory::{self, QueryDirectoryFlags};
 use smb_proto::{NtStatus, msg};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
-use crate::core::{Open, Scan, Wait, Wake};
+use crate::core::{Open, Scan, Wait, Wake, write_time};
 use crate::dispatch;
 use crate::names::Pattern;
 use crate::status::Refusal;
@@ -102,7 +102,8 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
             leave(cx, id, step)
         }
         State::Names { query, list } => {
-            let step = match wake.vfs() {
+            let reply_of = wake.vfs().map(|r| write_time::in_reply(cx.core, r));
+            let step = match reply_of {
                 Ok(VfsReply::Listing(listing)) => match scan(cx) {
                     Ok(walk) => {
                         // A backend that has nothing to say has come to the end, whatever it

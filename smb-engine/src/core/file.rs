@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::write_time::WriteTime;
 use super::{Op, Open};
 use crate::identity::Identity;
 use crate::table::Id;
@@ -45,6 +46,8 @@ pub(crate) struct File {
     pub(crate) locks: Vec<RangeLock>,
     /// LOCK operations that wait, first come first served.
     pub(crate) lock_waiters: Vec<Id<Op>>,
+    /// Which write time clients see.
+    pub(crate) write_time: WriteTime,
 }
 
 impl File {
@@ -56,6 +59,7 @@ impl File {
             removing: false,
             locks: Vec::new(),
             lock_waiters: Vec::new(),
+            write_time: WriteTime::default(),
         }
     }
 }

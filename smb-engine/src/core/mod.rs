@@ -23,6 +23,7 @@ pub(crate) mod teardown;
 mod timer;
 mod tree;
 mod watch;
+pub(crate) mod write_time;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

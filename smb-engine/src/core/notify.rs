@@ -93,6 +93,10 @@ pub(crate) fn data_written(core: &mut Core, now: Now, id: Id<Open>) {
         return;
     };
     f.wrote = true;
+    let (file, frozen) = (f.file, f.frozen_write_time.is_some());
+    if !frozen {
+        super::write_time::written(core, now, file);
+    }
     changed(
         core,
         now,

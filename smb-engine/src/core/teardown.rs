@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use smb_proto::FileTime;
 use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 
@@ -70,6 +71,8 @@ pub(crate) struct Leftover {
     pub(crate) backend: BackendId,
     pub(crate) by: Arc<Identity>,
     pub(crate) handle: VfsHandle,
+    /// The write time that the file gets by being closed.
+    pub(crate) write_time: Option<FileTime>,
     /// The name to remove first, and the row to drop then.
     pub(crate) remove: Option<Removal>,
 }
@@ -116,12 +119,14 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
     if goes {
         super::notify::directory_goes(core, now, f.file);
     }
+    let write_time = super::write_time::closed(core, now, &f);
     let remove = settle_rows(core, &f);
     dispatch::wake_all(core, now, wake);
     Some(Leftover {
         backend: f.backend,
         by: f.by,
         handle: f.handle,
+        write_time: write_time.filter(|_| remove.is_none()),
         remove,
     })
 }
@@ -166,6 +171,7 @@ fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Removal> {
 
 /// A row has no more use.
 pub(crate) fn drop_row(core: &mut Core, row: Id<File>) {
+    core.timers.clear(Timer::WriteTime(row));
     if let Some(r) = core.files.remove(row) {
         core.file_by_key.remove(&r.key);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Conn, Op, Session};
+use super::{Conn, File, Op, Session};
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Idle(Id<Session>),
     /// The authentication of the session has run out.
     Expire(Id<Session>),
+    /// The first write to the file is to be seen in its write time.
+    WriteTime(Id<File>),
 }
 
 /// The set of deadlines; the first is found at once.

@@ -133,5 +133,5 @@ fn most_plausible_texts_are_right() {
             parse(Path::new("f"), text.as_bytes(), &mut nothing).is_ok()
         })
         .count();
-    assert!(right >= 20, "{right} of 200");
+    assert!(right >= 10, "{right} of 200");
 }

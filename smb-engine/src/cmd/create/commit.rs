@@ -19,7 +19,7 @@ use super::{
 };
 use crate::acl;
 use crate::core::share_mode::{Claim, Kin, compatible};
-use crate::core::{Core, FileKey, FileOpen, Open, OpenKind, Scan, notify, teardown};
+use crate::core::{Core, FileKey, FileOpen, Open, OpenKind, Scan, notify, teardown, write_time};
 use crate::names::fold;
 use crate::status::Refusal;
 use crate::table::Id;
@@ -89,6 +89,10 @@ pub(super) fn overwritten(cx: &mut Cx<'_>, r: &Reserved, result: VfsResult) -> C
     let refusal = match result {
         Ok(VfsReply::Info(info)) => {
             report_overwrite(cx, r.open);
+            let open = cx.core.opens.get(r.open).and_then(Open::file);
+            if open.is_some_and(|f| f.at.stream.is_none()) {
+                write_time::reset(cx.core, info.node);
+            }
             return finish(cx, r, &info);
         }
         Ok(_) => WRONG_REPLY,
@@ -263,6 +267,9 @@ fn finish(cx: &mut Cx<'_>, r: &Reserved, info: &crate::vfs::FileInfo) -> CmdResu
     if let Some(file) = open.file_mut() {
         file.delete_on_close = r.delete_on_close;
     }
+    let mut info = info.clone();
+    info.write = write_time::shown(cx.core, info.node, info.write);
+    let info = &info;
     let contexts = r.ctx.answer(r.maximal, info);
     let mut answer = reply::file(file_id, r.action, info, contexts, dialect);
     if mutated!(cx.core, OplockGranted) {

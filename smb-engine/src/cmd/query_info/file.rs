@@ -17,7 +17,7 @@ use smb_proto::{Dialect, NtStatus};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{answer, dialect, ea, length_mismatch, room, short_name, waits};
-use crate::core::{Core, FileOpen, Open, Wake};
+use crate::core::{Core, FileOpen, Open, Wake, write_time};
 use crate::status::Refusal;
 use crate::vfs::{Capabilities, FileInfo, Location, StreamInfo, VfsOp, VfsReply};
 
@@ -180,8 +180,8 @@ fn has_streams(cx: &Cx<'_>) -> Result<bool, Refusal> {
         .is_some_and(|s| s.capabilities.contains(Capabilities::STREAMS)))
 }
 
-pub(super) fn resume(cx: &Cx<'_>, state: State, wake: Wake) -> CmdResult {
-    match (wake.vfs()?, state.class) {
+pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    match (write_time::in_reply(cx.core, wake.vfs()?), state.class) {
         (VfsReply::Info(info), FileInfoClass::Stream) => {
             let unnamed = (!info.is_directory()).then_some(StreamInfo {
                 name: String::new(),

@@ -8,7 +8,7 @@ use smb_proto::{FileTime, NtStatus};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{done, expect_done, malformed, needs, tell, waits};
-use crate::core::Wake;
+use crate::core::{Wake, write_time};
 use crate::vfs::{BasicChange, VfsOp, VfsReply};
 
 /// A change on its way.
@@ -99,8 +99,10 @@ pub(super) fn start(cx: &mut Cx<'_>, input: &[u8]) -> CmdResult {
     let info = FileBasicInformation::parse(input).map_err(malformed)?;
     needs(cx, AccessMask::FILE_WRITE_ATTRIBUTES)?;
     let file = cx.file_open()?;
-    let handle = file.handle;
+    let (handle, node) = (file.handle, file.node);
     let plan = plan(&info, file.directory)?;
+    // Whatever is asked for, an outstanding write shows first, as with Windows.
+    write_time::settle(cx.core, node);
     if plan.of_write == Asked::Freeze || plan.of_change == Asked::Freeze {
         cx.ask_vfs(VfsOp::Stat { handle })?;
         return waits(super::State::Basic(State::Reading(plan)));
@@ -129,9 +131,10 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
             let VfsReply::Info(info) = wake.vfs()? else {
                 return Err(WRONG_REPLY);
             };
+            let write = write_time::shown(cx.core, info.node, info.write);
             let file = cx.file_open_mut()?;
             if plan.of_write == Asked::Freeze {
-                file.frozen_write_time = Some(info.write);
+                file.frozen_write_time = Some(write);
             }
             if plan.of_change == Asked::Freeze {
                 file.frozen_change_time = Some(info.change);
@@ -146,6 +149,10 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
 }
 
 fn finish(cx: &mut Cx<'_>, plan: Plan) -> CmdResult {
+    if matches!(plan.of_write, Asked::Set(_)) {
+        let node = cx.file_open()?.node;
+        write_time::reset(cx.core, node);
+    }
     let file = cx.file_open_mut()?;
     for (asked, frozen) in [
         (plan.of_write, &mut file.frozen_write_time),

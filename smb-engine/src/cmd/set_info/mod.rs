@@ -15,7 +15,7 @@ use smb_proto::msg::{self, set_info};
 use smb_proto::{NtStatus, ParseError};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
-use crate::core::{OpenKind, Wake, notify};
+use crate::core::{OpenKind, Wake, notify, write_time};
 use crate::status::Refusal;
 use crate::vfs::{VfsOp, VfsReply};
 
@@ -63,6 +63,10 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Changing(filter) => {
             expect_done(wake)?;
             tell(cx, filter)?;
+            if filter.contains(CompletionFilter::SIZE) {
+                let node = cx.file_open()?.node;
+                write_time::settle(cx.core, node);
+            }
             if filter.contains(CompletionFilter::SIZE) && cx.restore_times()? {
                 return waits(State::Restoring);
             }
