@@ -109,7 +109,7 @@ impl LocalFs {
             }
             Ok(Resolved::Found(found)) => self.open_found(acting, found, stream, how),
         };
-        done.map_err(|e| e.before_stream(stream))
+        done.map_err(|e| e.followed_by(stream))
     }
 
     fn missing(&self, gap: &Gap) -> VfsResult {

@@ -90,13 +90,13 @@ impl State {
 
     pub(super) fn open(&mut self, at: &Location, how: OpenHow) -> VfsResult {
         let stream = at.stream.as_deref();
-        let found = self.find(&at.path).map_err(|e| e.before_stream(stream))?;
+        let found = self.find(&at.path).map_err(|e| e.followed_by(stream))?;
         let Some(number) = found.node else {
             return self.missing(found.parent);
         };
         let node = self.nodes.get(&number).ok_or(VfsError::NotFound)?;
         if let (Some(reparse), false) = (&node.reparse, how.open_reparse) {
-            reparse.stop(0).map_err(|e| e.before_stream(stream))?;
+            reparse.stop(0).map_err(|e| e.followed_by(stream))?;
         }
         let stream = match &at.stream {
             None => node

@@ -60,20 +60,20 @@ impl Reparse {
 }
 
 impl VfsError {
-    /// The same for a name that goes on with the stream `stream` behind the path: what is left
-    /// unparsed behind a link has it at its end.
+    /// The same for a name that goes on with `rest` (a stream or a last component) and a separator
+    /// before it: what is left unparsed behind a link has it at its end.
     #[must_use]
-    pub fn before_stream(self, stream: Option<&str>) -> Self {
-        match (self, stream) {
+    pub fn followed_by(self, rest: Option<&str>) -> Self {
+        match (self, rest) {
             (
                 Self::StoppedOnSymlink {
                     unparsed,
                     target,
                     relative,
                 },
-                Some(stream),
+                Some(rest),
             ) => {
-                let more = stream.encode_utf16().count().saturating_add(1);
+                let more = rest.encode_utf16().count().saturating_add(1);
                 let more = u16::try_from(more).unwrap_or(u16::MAX);
                 Self::StoppedOnSymlink {
                     unparsed: unparsed.saturating_add(more),
@@ -128,7 +128,7 @@ mod tests {
             };
             assert_eq!(point.stop(7), Ok(()));
         }
-        let before = relative.stop(7).unwrap_err().before_stream(Some("st"));
+        let before = relative.stop(7).unwrap_err().followed_by(Some("st"));
         assert!(matches!(
             before,
             VfsError::StoppedOnSymlink { unparsed: 10, .. }

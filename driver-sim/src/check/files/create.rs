@@ -53,18 +53,35 @@ fn walk(env: &Env, state: &State, no: No, path: &str) -> Nexts {
     for (depth, dir) in dirs.into_iter().enumerate() {
         match state.look(env, dir) {
             Some(Entry::Node(n)) if state.node(n).is_some_and(|n| n.dir) => {}
-            Some(_) => {
+            Some(entry) => {
                 all.push(missing(&state));
+                if matches!(entry, Entry::Node(n) if is_discovered(n)) {
+                    all.push(refused(&state, NtStatus::STOPPED_ON_SYMLINK));
+                }
                 return all;
             }
             None => {
                 all.push(missing(&state));
+                all.push(refused(&state, NtStatus::STOPPED_ON_SYMLINK));
                 state = discovered(&state, no, depth, dir, true);
             }
         }
     }
     all.push((state, Stage::Start));
     all
+}
+
+/// What was unknown may be a reparse point.
+fn unfollowed(state: &State) -> [(State, Stage); 2] {
+    [
+        refused(state, NtStatus::STOPPED_ON_SYMLINK),
+        refused(state, NtStatus::IO_REPARSE_TAG_NOT_HANDLED),
+    ]
+}
+
+/// Whether something turned up by [`discovered`].
+fn is_discovered(node: No) -> bool {
+    node >> 63 == 1
 }
 
 /// A state in which something unknown turns out to be there.
@@ -119,6 +136,16 @@ fn look(env: &Env, state: &State, no: No, c: &Create) -> Nexts {
 
 /// Something is there.
 fn judge(env: &Env, state: &State, no: No, c: &Create, node: No, size: Option<u64>) -> Nexts {
+    let mut all = if is_discovered(node) {
+        unfollowed(state).into()
+    } else {
+        Vec::new()
+    };
+    all.extend(judge_known(env, state, no, c, node, size));
+    all
+}
+
+fn judge_known(env: &Env, state: &State, no: No, c: &Create, node: No, size: Option<u64>) -> Nexts {
     let Some(n) = state.node(node) else {
         return vec![(state.clone(), Stage::Start)];
     };

@@ -31,7 +31,11 @@ pub(super) fn rename(
             all
         }),
         Stage::Passed(1) => match dir_of(env, state, to) {
-            None => vec![passed(2), no_path(state)],
+            None => vec![
+                passed(2),
+                no_path(state),
+                refused(state, NtStatus::STOPPED_ON_SYMLINK),
+            ],
             Some(Err(())) => vec![no_path(state)],
             Some(Ok(dir)) => {
                 let held = if state.nodes[&node].dir {

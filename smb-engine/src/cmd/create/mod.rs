@@ -300,7 +300,7 @@ fn being_deleted(core: &Core, node: NodeId, at: &Location) -> bool {
 }
 
 /// The backend will not open it.
-fn refuse(cx: &Cx<'_>, error: VfsError) -> CmdResult {
+pub(super) fn refuse(cx: &Cx<'_>, error: VfsError) -> CmdResult {
     match error {
         VfsError::StoppedOnSymlink {
             unparsed,

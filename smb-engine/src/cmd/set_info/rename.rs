@@ -11,7 +11,7 @@ use smb_proto::info::file::{
 };
 use smb_proto::info::{FileAttributes, FileInfoClass};
 
-use super::super::{CmdResult, Cx, WRONG_REPLY};
+use super::super::{CmdResult, Cx, WRONG_REPLY, create};
 use super::{done, expect_done, malformed, needs, waits};
 use crate::acl::check::maximal;
 use crate::core::name::Name;
@@ -168,7 +168,7 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdR
         return apply(cx, task);
     }
     let parent = task.to.path.parent().ok_or(WRONG_REPLY)?;
-    look_at(cx, parent)?;
+    look_at(cx, parent, false)?;
     waits(super::State::Rename(State::Parent(task)))
 }
 
@@ -233,18 +233,30 @@ fn refusal(cx: &Cx<'_>, task: &Task) -> Result<Option<NtStatus>, Refusal> {
     })
 }
 
-/// Opens something only to look at it.
-fn look_at(cx: &mut Cx<'_>, path: SharePath) -> Result<(), Refusal> {
+/// Opens something only to look at it: what a link leads to, or the link.
+fn look_at(cx: &mut Cx<'_>, path: SharePath, open_reparse: bool) -> Result<(), Refusal> {
     cx.ask_vfs(VfsOp::Open {
         at: path.into(),
         how: OpenHow {
             data: DataAccess::None,
-            open_reparse: true,
+            open_reparse,
         },
     })
 }
 
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
+    if let Wake::Completion(Completion::Vfs(Err(stop @ VfsError::StoppedOnSymlink { .. }))) = &wake
+    {
+        // The new name leads over a link.
+        match &state {
+            State::Parent(task) => {
+                let last = Some(task.to.path.file_name());
+                return create::refuse(cx, stop.clone().followed_by(last));
+            }
+            State::Target(_) | State::Changing(..) => return create::refuse(cx, stop.clone()),
+            State::Closing(..) => {}
+        }
+    }
     match state {
         State::Parent(mut task) => match wake.vfs()? {
             VfsReply::Opened(parent) => {
@@ -269,7 +281,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                 Next::Refuse(status) => Err(Refusal(status)),
                 Next::Change => apply(cx, task),
                 Next::Target => {
-                    look_at(cx, task.to.path.clone())?;
+                    look_at(cx, task.to.path.clone(), true)?;
                     waits(super::State::Rename(State::Target(task)))
                 }
             }
