@@ -365,6 +365,20 @@ impl Twin<'_> {
             Step::SetSparse { slot, sparse } => self
                 .on(slot, |handle| VfsOp::SetSparse { handle, sparse })
                 .map(drop),
+            Step::SetCompression { slot, compressed } => self
+                .on(slot, |handle| VfsOp::SetCompression { handle, compressed })
+                .map(drop),
+            Step::Trim {
+                slot,
+                offset,
+                beyond,
+            } => self
+                .on(slot, |handle| VfsOp::Trim {
+                    handle,
+                    offset,
+                    beyond,
+                })
+                .map(drop),
             Step::Reparse { slot } => self.on(slot, |handle| VfsOp::Reparse { handle }).map(drop),
             Step::SetReparse { slot, tag, len } => {
                 let reparse = Reparse {

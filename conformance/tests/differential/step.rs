@@ -207,6 +207,15 @@ pub(crate) enum Step {
         slot: usize,
         sparse: bool,
     },
+    SetCompression {
+        slot: usize,
+        compressed: bool,
+    },
+    Trim {
+        slot: usize,
+        offset: u64,
+        beyond: u64,
+    },
     Reparse {
         slot: usize,
     },
@@ -306,6 +315,10 @@ fn data() -> impl Strategy<Value = Step> {
         2 => (slot.clone(), far(), far()).prop_map(|(slot, offset, beyond)| Step::Zero { slot, offset, beyond }),
         2 => (slot.clone(), far(), far(), prop_oneof![Just(1), Just(1000)])
             .prop_map(|(slot, offset, len, limit)| Step::Ranges { slot, offset, len, limit }),
+        1 => (slot.clone(), far(), far())
+            .prop_map(|(slot, offset, beyond)| Step::Trim { slot, offset, beyond }),
+        1 => (slot.clone(), any::<bool>())
+            .prop_map(|(slot, compressed)| Step::SetCompression { slot, compressed }),
         2 => (slot, any::<bool>()).prop_map(|(slot, sparse)| Step::SetSparse { slot, sparse }),
     ]
 }

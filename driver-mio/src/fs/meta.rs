@@ -29,6 +29,7 @@ const SETTABLE: FileAttributes = FileAttributes::READONLY
 /// What is kept of the attributes stored by others.
 const STORED: FileAttributes = SETTABLE
     .union(FileAttributes::SPARSE_FILE)
+    .union(FileAttributes::COMPRESSED)
     .union(FileAttributes::REPARSE_POINT);
 
 /// The identity of what `stat` describes.
@@ -290,7 +291,7 @@ impl LocalFs {
 
 /// The part of attributes given with a create that is stored.
 pub(super) fn settable(attributes: FileAttributes) -> FileAttributes {
-    attributes & SETTABLE
+    attributes & SETTABLE.union(FileAttributes::COMPRESSED)
 }
 
 fn timespec(new: Option<FileTime>) -> Timespec {

@@ -174,6 +174,9 @@ impl LocalFs {
                 | Capabilities::SECURITY
                 | Capabilities::REPARSE;
         }
+        if xattrs && options.store_dos_attributes {
+            capabilities |= Capabilities::COMPRESSION;
+        }
         Ok(Self {
             tree: path::Tree::new(root, &options, volume.local()),
             options,
@@ -263,6 +266,8 @@ fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
         | VfsOp::SetSecurity { handle, .. }
         | VfsOp::ZeroRange { handle, .. }
         | VfsOp::SetSparse { handle, .. }
+        | VfsOp::SetCompression { handle, .. }
+        | VfsOp::Trim { handle, .. }
         | VfsOp::SetReparse { handle, .. }
         | VfsOp::DeleteReparse { handle, .. } => Some(handle),
         VfsOp::Open { .. }
@@ -369,6 +374,14 @@ impl LocalFs {
             VfsOp::SetSparse { handle, sparse } => {
                 self.set_sparse(by, get(handle)?.as_ref(), sparse)
             }
+            VfsOp::SetCompression { handle, compressed } => {
+                self.set_compression(by, get(handle)?.as_ref(), compressed)
+            }
+            VfsOp::Trim {
+                handle,
+                offset,
+                beyond,
+            } => self.trim(by, get(handle)?.as_ref(), offset, beyond),
             VfsOp::Reparse { handle } => self.reparse(get(handle)?.as_ref()),
             VfsOp::SetReparse { handle, reparse } => {
                 self.set_reparse(by, get(handle)?.as_ref(), &reparse)

@@ -55,6 +55,8 @@ impl LocalFs {
             | VfsOp::SetSecurity { .. }
             | VfsOp::Volume { .. }
             | VfsOp::SetSparse { .. }
+            | VfsOp::SetCompression { .. }
+            | VfsOp::Trim { .. }
             | VfsOp::Reparse { .. }
             | VfsOp::SetReparse { .. }
             | VfsOp::DeleteReparse { .. } => true,

@@ -16,6 +16,9 @@ use super::write::write_all;
 /// Bytes copied at a time where the kernel cannot copy.
 const CHUNK: u64 = 1 << 20;
 
+/// Bytes of what is trimmed as a whole.
+const PAGE: u64 = 4096;
+
 impl LocalFs {
     pub(super) fn copy_range(
         &self,
@@ -145,6 +148,30 @@ impl LocalFs {
         Ok(VfsReply::Done)
     }
 
+    /// Only what lies in whole pages is punched, so that neighbours are not touched.
+    pub(super) fn trim(&self, by: &Identity, open: &Open, offset: u64, beyond: u64) -> VfsResult {
+        if open.is_directory() {
+            return Err(VfsError::IsADirectory);
+        }
+        if open.stream.is_some() {
+            return Ok(VfsReply::Done);
+        }
+        let size = stat_fd(open.node.fd()).map_err(os)?.stx_size;
+        let start = offset.checked_next_multiple_of(PAGE);
+        let end = beyond.min(size) / PAGE * PAGE;
+        let Some((start, len)) = start.and_then(|s| Some((s, end.checked_sub(s)?))) else {
+            return Ok(VfsReply::Done);
+        };
+        if len == 0 {
+            return Ok(VfsReply::Done);
+        }
+        self.need_writable(open)?;
+        let _acting = self.own.act_as(by)?;
+        let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        retry(|| fs::fallocate(open.node.fd(), how, start, len)).map_err(os)?;
+        Ok(VfsReply::Done)
+    }
+
     fn is_sparse(&self, open: &Open) -> Result<bool, VfsError> {
         let info = self.info(open)?;
         Ok(info.attributes.contains(FileAttributes::SPARSE_FILE))
@@ -200,6 +227,28 @@ impl LocalFs {
             at = hole.max(at.saturating_add(1));
         }
         Ok(VfsReply::Ranges(ranges))
+    }
+
+    pub(super) fn set_compression(
+        &self,
+        by: &Identity,
+        open: &Open,
+        compressed: bool,
+    ) -> VfsResult {
+        if !self.xattrs || !self.options.store_dos_attributes {
+            return Err(VfsError::NotSupported);
+        }
+        let acting = self.own.act_as(by)?;
+        self.change_dos(
+            open,
+            |dos, _| {
+                let mut attributes = dos.attributes.unwrap_or_default();
+                attributes.set(FileAttributes::COMPRESSED, compressed);
+                dos.attributes = Some(attributes);
+            },
+            &acting,
+        )?;
+        Ok(VfsReply::Done)
     }
 
     pub(super) fn set_sparse(&self, by: &Identity, open: &Open, sparse: bool) -> VfsResult {

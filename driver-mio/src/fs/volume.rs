@@ -33,6 +33,16 @@ const REMOTE: [u32; 12] = [
 /// Btrfs, XFS, bcachefs, OCFS2: those that can share blocks between files.
 const CLONING: [u32; 4] = [0x9123_683e, 0x5846_5342, 0xca45_1a4e, 0x7461_636f];
 
+/// Ext2 to ext4, XFS, btrfs, tmpfs, F2FS, bcachefs: those that give back the storage of a hole.
+const PUNCHING: [u32; 6] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0xf2f5_2010,
+    0xca45_1a4e,
+];
+
 /// What does not change while a directory is shared.
 pub(super) struct Constants {
     kind: u32,
@@ -67,6 +77,7 @@ impl Constants {
     pub(super) fn capabilities(&self) -> Capabilities {
         let mut out = Capabilities::empty();
         out.set(Capabilities::REFLINK, CLONING.contains(&self.kind));
+        out.set(Capabilities::TRIM, PUNCHING.contains(&self.kind));
         out.set(Capabilities::READ_ONLY, self.read_only);
         out
     }

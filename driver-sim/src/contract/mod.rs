@@ -95,6 +95,8 @@ checks! {
         apart listed removed renamed overwritten on_directories created_with_file follow_the_file
     }
     Capabilities::SPARSE => ranges { zeroed sparse allocated limited }
+    Capabilities::TRIM => ranges { trimmed }
+    Capabilities::COMPRESSION => ranges { compressed }
     Capabilities::empty() => corners {
         links_of_directories names_before_places refused_rename_leaves_the_target
         directory_replaces_file

@@ -1,7 +1,7 @@
-use smb_engine::vfs::{VfsHandle, VfsOp, VfsReply};
+use smb_engine::vfs::{Creation, VfsError, VfsHandle, VfsOp, VfsReply};
 use smb_proto::info::FileAttributes;
 
-use super::probe::Probe;
+use super::probe::{Probe, file};
 
 const MIB: u64 = 1 << 20;
 
@@ -96,4 +96,78 @@ pub(super) fn limited(p: &Probe<'_>) {
         };
         assert_eq!(some, all[..limit.min(all.len())]);
     }
+}
+
+pub(super) fn trimmed(p: &Probe<'_>) {
+    let handle = p.make("f");
+    let data: Vec<u8> = (0..40_000u32).map(|n| (n % 251) as u8 | 1).collect();
+    p.write(handle, 0, &data);
+    for (offset, beyond) in [
+        (0, 4096),
+        (4097, 12_288),
+        (12_288, 16_383),
+        (20_000, 20_001),
+        (36_864, u64::MAX),
+        (u64::MAX, u64::MAX),
+        (50_000, 60_000),
+        (9, 3),
+    ] {
+        p.done(VfsOp::Trim {
+            handle,
+            offset,
+            beyond,
+        })
+        .unwrap();
+        assert_eq!(p.stat(handle).size, 40_000);
+        let now = p.read(handle, 0, 40_000);
+        for (at, (new, old)) in now.iter().zip(&data).enumerate() {
+            let page = at as u64 / 4096 * 4096;
+            let whole = offset <= page && page + 4096 <= beyond;
+            let earlier = [(0, 4096), (8192, 12_288)]
+                .iter()
+                .any(|r| r.0 <= page && page < r.1);
+            assert!(
+                new == old || (*new == 0 && (whole || earlier)),
+                "{at}: {new}"
+            );
+        }
+    }
+    p.make_dir("d");
+    let dir = p.open("d");
+    let op = VfsOp::Trim {
+        handle: dir,
+        offset: 0,
+        beyond: 1,
+    };
+    assert_eq!(p.done(op), Err(VfsError::IsADirectory));
+}
+
+pub(super) fn compressed(p: &Probe<'_>) {
+    p.make_dir("d");
+    for handle in [p.make("f"), p.open("d")] {
+        let is = || {
+            p.stat(handle)
+                .attributes
+                .contains(FileAttributes::COMPRESSED)
+        };
+        let set = |compressed| {
+            p.done(VfsOp::SetCompression { handle, compressed })
+                .unwrap()
+        };
+        assert!(!is());
+        set(true);
+        assert!(is());
+        // Neither set nor cleared as other attributes are.
+        p.set_attributes(handle, FileAttributes::HIDDEN);
+        assert!(is());
+        set(false);
+        p.set_attributes(handle, FileAttributes::COMPRESSED);
+        assert!(!is());
+    }
+    let what = Creation {
+        attributes: FileAttributes::COMPRESSED,
+        ..file()
+    };
+    let made = p.create("g", what).unwrap();
+    assert!(made.info.attributes.contains(FileAttributes::COMPRESSED));
 }

@@ -125,6 +125,30 @@ impl State {
         Ok(VfsReply::Done)
     }
 
+    /// Whole units in the range read as zeros afterwards.
+    pub(super) fn trim(&mut self, handle: VfsHandle, offset: u64, beyond: u64) -> VfsResult {
+        let size = self.stream_of(handle)?.content.size();
+        if self.is_named_stream(handle)? {
+            return Ok(VfsReply::Done);
+        }
+        let start = offset.checked_next_multiple_of(UNIT).unwrap_or(u64::MAX);
+        let end = beyond.min(size) / UNIT * UNIT;
+        if start < end {
+            let now = self.now;
+            self.content_to_change(handle)?.zero(start, end);
+            self.node_of_mut(handle)?.modified(now);
+        }
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn set_compression(&mut self, handle: VfsHandle, compressed: bool) -> VfsResult {
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        node.attributes.set(FileAttributes::COMPRESSED, compressed);
+        node.change = now;
+        Ok(VfsReply::Done)
+    }
+
     pub(super) fn allocated(
         &self,
         handle: VfsHandle,

@@ -124,6 +124,8 @@ impl MemoryFs {
             VfsOp::ZeroRange { .. } | VfsOp::AllocatedRanges { .. } | VfsOp::SetSparse { .. } => {
                 C::SPARSE
             }
+            VfsOp::SetCompression { .. } => C::COMPRESSION,
+            VfsOp::Trim { .. } => C::TRIM,
             VfsOp::Reparse { .. } | VfsOp::SetReparse { .. } | VfsOp::DeleteReparse { .. } => {
                 C::REPARSE
             }
@@ -171,6 +173,8 @@ fn changes(op: &VfsOp) -> bool {
         | VfsOp::CopyRange { .. }
         | VfsOp::ZeroRange { .. }
         | VfsOp::SetSparse { .. }
+        | VfsOp::SetCompression { .. }
+        | VfsOp::Trim { .. }
         | VfsOp::SetReparse { .. }
         | VfsOp::DeleteReparse { .. } => true,
     }
@@ -258,6 +262,12 @@ impl Backend for MemoryFs {
                 limit,
             } => s.allocated(handle, offset, len, limit),
             VfsOp::SetSparse { handle, sparse } => s.set_sparse(handle, sparse),
+            VfsOp::SetCompression { handle, compressed } => s.set_compression(handle, compressed),
+            VfsOp::Trim {
+                handle,
+                offset,
+                beyond,
+            } => s.trim(handle, offset, beyond),
             VfsOp::Reparse { handle } => s.reparse(handle),
             VfsOp::SetReparse { handle, reparse } => s.set_reparse(handle, reparse),
             VfsOp::DeleteReparse { handle, tag, guid } => s.delete_reparse(handle, tag, guid),

@@ -59,6 +59,9 @@ pub(super) const SETTABLE: FileAttributes = FileAttributes::READONLY
     .union(FileAttributes::NOT_CONTENT_INDEXED)
     .union(FileAttributes::NO_SCRUB_DATA);
 
+/// Attributes that something can be created with.
+pub(super) const CREATABLE: FileAttributes = SETTABLE.union(FileAttributes::COMPRESSED);
+
 impl Node {
     pub(super) fn new(directory: bool, now: FileTime, security: SecurityDescriptor) -> Self {
         Self {

@@ -11,7 +11,7 @@ use smb_engine::vfs::{
 use smb_proto::info::FileAttributes;
 
 use super::content::Content;
-use super::node::{Entry, Node, SETTABLE, Stream, default_security};
+use super::node::{CREATABLE, Entry, Node, Stream, default_security};
 use super::{Handle, LINKS_MAX, NAME_MAX, ROOT, State, meta};
 
 /// Where a path leads: the directory that holds its last component, and what it names.
@@ -222,7 +222,7 @@ impl State {
             .clone()
             .unwrap_or_else(|| default_security(by));
         let mut node = Node::new(what.directory, self.now, security);
-        node.attributes = what.attributes & SETTABLE;
+        node.attributes = what.attributes & CREATABLE;
         let number = self.fresh_id();
         let file = !what.directory;
         self.nodes.insert(number, node);
@@ -308,7 +308,7 @@ impl State {
             if supersede {
                 node.attributes = FileAttributes::empty();
             }
-            node.attributes |= what.attributes & SETTABLE;
+            node.attributes |= what.attributes & CREATABLE;
             node.eas = fresh;
             let named: Vec<String> = node
                 .streams

@@ -212,5 +212,9 @@ bitflags! {
         const OPEN_BY_ID = 1 << 8;
         /// Nothing can be changed.
         const READ_ONLY = 1 << 9;
+        /// The COMPRESSED attribute, kept for each file and directory.
+        const COMPRESSION = 1 << 10;
+        /// Storage of trimmed ranges is given back.
+        const TRIM = 1 << 11;
     }
 }

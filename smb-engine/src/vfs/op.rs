@@ -68,8 +68,8 @@ pub struct OpenHow {
 pub struct Creation {
     /// A directory, else a file (or a stream, if the location has one).
     pub directory: bool,
-    /// DOS attributes to store (ARCHIVE, HIDDEN, SYSTEM, READONLY … as given; DIRECTORY, NORMAL and
-    /// REPARSE_POINT are ignored).
+    /// DOS attributes to store (ARCHIVE, HIDDEN, SYSTEM, READONLY … as given, and COMPRESSED where the
+    /// backend has [`Capabilities::COMPRESSION`]; DIRECTORY, NORMAL and REPARSE_POINT are ignored).
     pub attributes: FileAttributes,
     /// Descriptor to store; `None`: as the host makes it.
     pub security: Option<SecurityDescriptor>,
@@ -329,6 +329,25 @@ pub enum VfsOp {
         handle: VfsHandle,
         /// New state.
         sparse: bool,
+    },
+    /// Sets or clears the COMPRESSED attribute of a file or directory; what is created in a directory
+    /// later does not follow by itself ([`Creation::attributes`] says it). → [`VfsReply::Done`]
+    SetCompression {
+        /// Of what.
+        handle: VfsHandle,
+        /// New state.
+        compressed: bool,
+    },
+    /// The content of a range is of no use any more: storage of the 4 KiB pages that lie in it as
+    /// a whole is given back, and these read as zeros, or as before; nothing else changes.
+    /// → [`VfsReply::Done`]; [`VfsError::IsADirectory`] for a directory
+    Trim {
+        /// Of what.
+        handle: VfsHandle,
+        /// First byte.
+        offset: u64,
+        /// First byte behind.
+        beyond: u64,
     },
     /// The reparse data. → [`VfsReply::Reparse`]
     Reparse {

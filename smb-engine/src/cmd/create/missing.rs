@@ -5,6 +5,7 @@ use smb_proto::dtyp::AccessMask;
 use smb_proto::info::FileAttributes;
 use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
+use smb_proto::msg::create::CreateOptions;
 
 use super::{
     Attempt, CmdResult, Cx, State, WRONG_REPLY, access, being_deleted, commit, give_back, has_room,
@@ -86,6 +87,13 @@ fn plan(cx: &Cx<'_>, a: &Attempt, place: &Missing) -> Result<Plan, NtStatus> {
     let mut attributes = f.attributes;
     if !f.directory() {
         attributes |= FileAttributes::ARCHIVE;
+    }
+    // [MS-FSA] 2.1.5.1.1: what is made in a compressed directory is compressed too.
+    if a.capabilities.contains(Capabilities::COMPRESSION)
+        && place.parent.attributes.contains(FileAttributes::COMPRESSED)
+        && !f.options.contains(CreateOptions::NO_COMPRESSION)
+    {
+        attributes |= FileAttributes::COMPRESSED;
     }
     let security = if a.capabilities.contains(Capabilities::SECURITY) && !in_file {
         acl::inherit::for_new(a.ctx.sd.as_ref(), &place.security, &a.by, f.directory())?

@@ -2,7 +2,6 @@
 
 use smb_proto::NtStatus;
 use smb_proto::fsctl::{InterfaceCapability, NetworkInterfaceInfo, encode_interfaces};
-use smb_proto::msg::negotiate::GlobalCapabilities;
 
 use super::{Call, encoded};
 use crate::cmd::{CmdResult, Cx};
@@ -10,18 +9,17 @@ use crate::config::Interface;
 use crate::core::Conn;
 use crate::status::Refusal;
 
-/// Lists the addresses under which the server can be reached, to clients that may use several.
+/// Lists the addresses under which the server can be reached. Clients that cannot use several may know
+/// them all the same: the specification leaves it to the server to refuse them.
 pub(super) fn start(cx: &Cx<'_>, call: Call) -> CmdResult {
     let conn = cx.conn()?;
-    let several = cx
+    let smb3 = cx
         .core
         .conns
         .get(conn)
         .and_then(Conn::negotiated)
-        .is_some_and(|n| {
-            n.dialect.is_smb3() && n.capabilities.contains(GlobalCapabilities::MULTI_CHANNEL)
-        });
-    if !several {
+        .is_some_and(|n| n.dialect.is_smb3());
+    if !smb3 {
         return Err(Refusal(NtStatus::NOT_SUPPORTED));
     }
     let list: Vec<_> = cx.core.config.interfaces.iter().filter_map(entry).collect();

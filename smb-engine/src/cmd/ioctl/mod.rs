@@ -1,13 +1,16 @@
 //! IOCTL, [MS-SMB2] 3.3.5.15: the checks that all share, and which file handles which code.
 
+mod compression;
 mod copychunk;
 mod duplicate;
+mod integrity;
 mod interfaces;
 mod object_id;
 mod pipe;
 mod reparse;
 mod simple;
 mod sparse;
+mod trim;
 mod validate_negotiate;
 
 use bytes::Bytes;
@@ -78,11 +81,15 @@ pub(crate) struct State {
 /// What it is and where it stands.
 #[derive(Debug)]
 enum At {
+    Compression(compression::State),
     CopyChunk(Box<copychunk::State>),
     Duplicate(duplicate::State),
+    /// The volume, for the checksums that it does not keep.
+    Integrity,
     Pipe(pipe::State),
     Reparse(reparse::State),
     Sparse(sparse::State),
+    Trim(trim::State),
 }
 
 impl Call {
@@ -140,7 +147,8 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
 fn check_access(cx: &Cx<'_>, code: FsctlCode) -> Result<(), Refusal> {
     const READ: u32 = 1 << 14;
     const WRITE: u32 = 1 << 15;
-    if code.0 & READ != 0 {
+    // Windows' file servers let writers compress, although the code names both rights.
+    if code.0 & READ != 0 && code != FsctlCode::SET_COMPRESSION {
         cx.need_any(AccessMask::FILE_READ_DATA)?;
     }
     if code.0 & WRITE != 0 {
@@ -175,13 +183,16 @@ fn on_file(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
         FsctlCode::SET_REPARSE_POINT => reparse::set(cx, call, input),
         FsctlCode::DELETE_REPARSE_POINT => reparse::delete(cx, call, input),
         FsctlCode::CREATE_OR_GET_OBJECT_ID | FsctlCode::GET_OBJECT_ID => object_id::start(cx, call),
-        FsctlCode::GET_COMPRESSION => simple::get_compression(call),
-        FsctlCode::SET_COMPRESSION => simple::set_compression(call, input),
+        FsctlCode::GET_COMPRESSION => compression::get(cx, call),
+        FsctlCode::SET_COMPRESSION => compression::set(cx, call, input),
+        FsctlCode::FILE_LEVEL_TRIM => trim::start(cx, call, input),
+        FsctlCode::GET_INTEGRITY_INFORMATION => integrity::get(cx, call),
+        FsctlCode::SET_INTEGRITY_INFORMATION => integrity::set(cx, call, input),
         FsctlCode::SRV_ENUMERATE_SNAPSHOTS => simple::snapshots(call),
         // 3.3.5.15.7: branch cache is off.
         FsctlCode::SRV_READ_HASH => Err(Refusal(NtStatus::HASH_NOT_SUPPORTED)),
-        // Also for codes that are known but that this volume has no use for, FILE_LEVEL_TRIM and
-        // LMR_REQUEST_RESILIENCY among them.
+        // Also for codes that are known but that this volume has no use for: LMR_REQUEST_RESILIENCY,
+        // and QUERY_ON_DISK_VOLUME_INFO, which is of optical media alone ([MS-FSA] 2.1.5.10.23).
         _ => Err(INVALID_DEVICE_REQUEST),
     }
 }
@@ -190,11 +201,14 @@ fn on_file(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     let State { call, at } = state;
     match at {
+        At::Compression(s) => compression::resume(cx, call, s, wake),
         At::CopyChunk(s) => copychunk::resume(cx, call, s, wake),
         At::Duplicate(s) => duplicate::resume(cx, call, s, wake),
+        At::Integrity => integrity::resume(call, wake),
         At::Pipe(s) => pipe::resume(cx, call, s, wake),
         At::Reparse(s) => reparse::resume(cx, call, s, wake),
         At::Sparse(s) => sparse::resume(cx, call, s, wake),
+        At::Trim(s) => trim::resume(cx, call, s, wake),
     }
 }
 

@@ -71,7 +71,8 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &query_info::Request) -> CmdResult
 pub(super) fn resume(cx: &Cx<'_>, state: State, wake: Wake) -> CmdResult {
     match wake.vfs()? {
         VfsReply::Volume(volume) => {
-            let bytes = of_volume(state.class, &volume)?;
+            let can = cx.tree()?.1.disk().ok_or(WRONG_REPLY)?.capabilities;
+            let bytes = of_volume(state.class, &volume, can)?;
             finish(cx, state, bytes)
         }
         _ => Err(WRONG_REPLY),
@@ -109,6 +110,7 @@ fn attributes(can: Capabilities) -> FsAttributes {
             FsAttributes::SUPPORTS_OPEN_BY_FILE_ID,
         ),
         (Capabilities::READ_ONLY, FsAttributes::READ_ONLY_VOLUME),
+        (Capabilities::COMPRESSION, FsAttributes::FILE_COMPRESSION),
     ] {
         out.set(flag, can.contains(ability));
     }
@@ -176,7 +178,7 @@ fn of_share(
     Ok(w.into_inner())
 }
 
-fn of_volume(class: FsInfoClass, v: &VolumeInfo) -> Result<BytesMut, Refusal> {
+fn of_volume(class: FsInfoClass, v: &VolumeInfo, can: Capabilities) -> Result<BytesMut, Refusal> {
     use FsInfoClass as C;
     let mut w = Writer::new();
     match class {
@@ -204,12 +206,14 @@ fn of_volume(class: FsInfoClass, v: &VolumeInfo) -> Result<BytesMut, Refusal> {
         .encode(&mut w),
         C::SectorSize => {
             let unit = v.sector.saturating_mul(v.sectors_per_unit);
+            let mut flags = SectorFlags::ALIGNED_DEVICE | SectorFlags::PARTITION_ALIGNED_ON_DEVICE;
+            flags.set(SectorFlags::TRIM_ENABLED, can.contains(Capabilities::TRIM));
             FileFsSectorSizeInformation {
                 logical_bytes_per_sector: v.sector,
                 physical_bytes_per_sector_for_atomicity: v.sector,
                 physical_bytes_per_sector_for_performance: unit,
                 effective_physical_bytes_per_sector_for_atomicity: v.sector,
-                flags: SectorFlags::ALIGNED_DEVICE | SectorFlags::PARTITION_ALIGNED_ON_DEVICE,
+                flags,
                 byte_offset_for_sector_alignment: 0,
                 byte_offset_for_partition_alignment: 0,
             }
@@ -272,11 +276,15 @@ mod tests {
         ] {
             assert_eq!(
                 class.query_len(),
-                Some(QueryLen::Fixed(of_volume(class, &v).unwrap().len()))
+                Some(QueryLen::Fixed(
+                    of_volume(class, &v, Capabilities::all()).unwrap().len()
+                ))
             );
         }
-        let full = FileFsFullSizeInformation::parse(&of_volume(FsInfoClass::FullSize, &v).unwrap())
-            .unwrap();
+        let full = FileFsFullSizeInformation::parse(
+            &of_volume(FsInfoClass::FullSize, &v, Capabilities::all()).unwrap(),
+        )
+        .unwrap();
         assert_eq!(
             (
                 full.caller_available_allocation_units,
