@@ -11,9 +11,9 @@ from .server import USER, Share
 
 
 @contextmanager
-def work_directory(name: str):
-    """An empty directory, gone afterwards; on tmpfs, since that is quick and has extended attributes."""
-    parent = os.environ.get("CONFORMANCE_TMP") or ("/dev/shm" if os.path.ismount("/dev/shm") else None)
+def work_directory(name: str, parent: Path | None = None):
+    """An empty directory, gone afterwards; on tmpfs unless told, since that is quick and has extended attributes."""
+    parent = parent or os.environ.get("CONFORMANCE_TMP") or ("/dev/shm" if os.path.ismount("/dev/shm") else None)
     path = Path(tempfile.mkdtemp(prefix=f"sansmb-{name}-", dir=parent))
     path.chmod(0o755)
     try:
