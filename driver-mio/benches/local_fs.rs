@@ -92,6 +92,7 @@ fn local_fs(c: &mut Criterion) {
                 restart: true,
                 pattern,
                 limit,
+                security: false,
             })
         });
     });

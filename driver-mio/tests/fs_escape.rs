@@ -130,6 +130,7 @@ impl Client<'_> {
                     restart: true,
                     pattern: None,
                     limit: 100,
+                    security: false,
                 };
                 if let Ok(VfsReply::Listing(list)) = self.run(list) {
                     for item in list.items {

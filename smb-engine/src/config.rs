@@ -216,6 +216,11 @@ pub struct Share {
     pub max_connections: usize,
     /// Oplocks and leases may be granted.
     pub oplocks: bool,
+    /// Access-based enumeration ([MS-SMB2] 2.2.10): listings leave out what the user may not read.
+    pub hide_unreadable: bool,
+    /// A descriptor that a client sets keeps SE_DACL_AUTO_INHERITED only together with
+    /// SE_DACL_AUTO_INHERIT_REQ ([MS-DTYP] 2.4.6), as on Windows; else it is stored as it came.
+    pub canonical_inherited: bool,
 }
 
 /// The whole configuration of a [`crate::Server`].
@@ -289,6 +294,8 @@ impl Share {
             hosts_deny: Vec::new(),
             max_connections: 1024,
             oplocks: true,
+            hide_unreadable: false,
+            canonical_inherited: true,
         }
     }
 }

@@ -37,6 +37,7 @@ impl Clock {
             short_name: String::new(),
             name: item.name.clone(),
             info: self.info(&item.info),
+            security: item.security.clone(),
         }
     }
 

@@ -24,6 +24,7 @@ impl Twin<'_> {
                     restart,
                     pattern: Pattern::new(pattern),
                     limit,
+                    security: false,
                 };
                 restart = false;
                 match self.backend(side).execute(&self.by, op) {
@@ -61,6 +62,7 @@ impl Twin<'_> {
             restart,
             pattern: None,
             limit,
+            security: false,
         });
         let clock = self.clock;
         let [Ok(VfsReply::Listing(_)), Ok(VfsReply::Listing(_))] = &answers else {

@@ -197,6 +197,8 @@ fn shares(
             hosts_deny: Vec::new(),
             max_connections: count(share.max_connections.0),
             oplocks: share.oplocks,
+            hide_unreadable: share.hide_unreadable,
+            canonical_inherited: share.acl_flag_inherited_canonicalization,
         });
     }
     if unknown.is_empty() {

@@ -344,9 +344,7 @@ pub const PARAMS: &[Param] = &[
     param!(nothing Share "aapl model": String {
         "Apple's extensions are not supported yet", []
     }),
-    param!(share "hide unreadable" => hide_unreadable {
-        "listings show all names of a directory that may be listed", ["no"]
-    }),
+    param!(share "hide unreadable" => hide_unreadable),
     param!(nothing Share "allow insecure wide links": bool {
         "no link ever leads out of a share", ["no"]
     }),
@@ -355,6 +353,7 @@ pub const PARAMS: &[Param] = &[
     param!(global "server smb3 encryption algorithms" => ciphers),
     param!(global "log level" | "debuglevel" => log_level),
     param!(global "smbd:writetimeupdatedelay" => write_time_delay),
+    param!(share "acl flag inherited canonicalization" => acl_flag_inherited_canonicalization),
     param!(share "available" => available),
     param!(share "ea support" => ea_support),
     param!(share "guest only" | "only guest" => guest_only),

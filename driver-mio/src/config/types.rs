@@ -177,6 +177,8 @@ pub struct ShareConfig {
     pub path_at: Option<Pos>,
     /// The share is served at all.
     pub available: bool,
+    /// SE_DACL_AUTO_INHERITED is kept as Windows does, not as the client sends it.
+    pub acl_flag_inherited_canonicalization: bool,
     /// These act as administrators of the share.
     pub admin_users: Vec<Principal>,
     /// Appears in listings.
@@ -250,6 +252,7 @@ impl Default for ShareConfig {
             at: None,
             path_at: None,
             available: true,
+            acl_flag_inherited_canonicalization: true,
             admin_users: Vec::new(),
             browseable: true,
             comment: String::new(),

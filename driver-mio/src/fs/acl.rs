@@ -130,12 +130,20 @@ impl LocalFs {
         node: &Node,
         stat: &Statx,
     ) -> Result<SecurityDescriptor, VfsError> {
+        self.descriptor_by(&node.holder(), stat)
+    }
+
+    /// The descriptor of a file by what holds its extended attributes.
+    pub(super) fn descriptor_by(
+        &self,
+        holder: &Holder<'_>,
+        stat: &Statx,
+    ) -> Result<SecurityDescriptor, VfsError> {
         if !self.xattrs || !matches!(file_type(stat), FileType::RegularFile | FileType::Directory) {
             return Ok(self.made_descriptor(stat, None));
         }
-        let holder = node.holder();
-        let access = posix(&holder, posix_acl::ACCESS)?;
-        let Some(value) = self.stored_value(&holder)? else {
+        let access = posix(holder, posix_acl::ACCESS)?;
+        let Some(value) = self.stored_value(holder)? else {
             return Ok(self.made_descriptor(stat, access.as_ref()));
         };
         let made = || self.made_descriptor(stat, access.as_ref());
@@ -147,7 +155,7 @@ impl LocalFs {
             return Ok(closed(made()));
         };
         if let Some(state) = stored.state
-            && !states(&holder, stat, access.as_ref())?.contains(&state)
+            && !states(holder, stat, access.as_ref())?.contains(&state)
         {
             // The permissions were changed on the host since it was stored.
             return Ok(made());

@@ -26,15 +26,26 @@ pub(super) enum Listed {
     Done,
 }
 
+/// What of the names of a directory is wanted.
+pub(super) struct Wanted<'a> {
+    pub(super) pattern: Option<&'a Pattern>,
+    pub(super) limit: usize,
+    pub(super) security: bool,
+}
+
 impl LocalFs {
     pub(super) fn list(
         &self,
         by: &Identity,
         open: &Open,
         restart: bool,
-        pattern: Option<&Pattern>,
-        limit: usize,
+        wanted: &Wanted<'_>,
     ) -> VfsResult {
+        let &Wanted {
+            pattern,
+            limit,
+            security,
+        } = wanted;
         if !open.is_directory() {
             return Err(VfsError::NotADirectory);
         }
@@ -46,7 +57,7 @@ impl LocalFs {
         if matches!(*listed, Listed::Fresh) {
             if let Some(name) = pattern.and_then(Pattern::as_literal) {
                 *listed = Listed::Done;
-                return self.list_one(by, open, &at, &name);
+                return self.list_one(by, open, &at, &name, security);
             }
             let acting = self.own.act_as(by)?;
             *listed = Listed::At(Walk::begin(open.node.fd()).map_err(os)?);
@@ -77,7 +88,7 @@ impl LocalFs {
             match stat_entry(dir, &host) {
                 Ok(stat) => {
                     let holder = Holder::entry(dir, &host);
-                    items.extend(self.item(&at, &holder, &host, name, &stat)?);
+                    items.extend(self.item(&at, &holder, &host, name, &stat, security)?);
                 }
                 // It was removed since the directory was read.
                 Err(Errno::NOENT) => {}
@@ -91,7 +102,14 @@ impl LocalFs {
     }
 
     /// A listing of one name, which needs no walk.
-    fn list_one(&self, by: &Identity, open: &Open, at: &SharePath, name: &str) -> VfsResult {
+    fn list_one(
+        &self,
+        by: &Identity,
+        open: &Open,
+        at: &SharePath,
+        name: &str,
+        security: bool,
+    ) -> VfsResult {
         let mut items = Vec::new();
         // A name that cannot exist here is not listed.
         if let Ok(host) = to_host(name) {
@@ -103,7 +121,7 @@ impl LocalFs {
                 if !self.options.vetoed(&name) {
                     let stat = stat_fd(fd.as_fd()).map_err(os)?;
                     let node = Node::path_only(fd);
-                    items.extend(self.item(at, &node.holder(), &stored, name, &stat)?);
+                    items.extend(self.item(at, &node.holder(), &stored, name, &stat, security)?);
                 }
             }
         }
@@ -118,6 +136,7 @@ impl LocalFs {
         host: &[u8],
         name: String,
         stat: &Statx,
+        security: bool,
     ) -> Result<Option<DirItem>, VfsError> {
         if !self.options.cross_mounts && stat.stx_mnt_id != self.mount {
             return Ok(None);
@@ -128,18 +147,24 @@ impl LocalFs {
         } else {
             None
         };
-        let info = match followed {
+        let told = |holder: &Holder<'_>, stat: &Statx| match security {
+            true => self.descriptor_by(holder, stat).map(|d| Some(Box::new(d))),
+            false => Ok(None),
+        };
+        let (info, security) = match followed {
             Some(fd) => {
                 let node = Node::path_only(fd);
                 let stat = stat_fd(node.fd()).map_err(os)?;
-                self.info_of_node(&node, &stat, &name)?
+                let security = told(&node.holder(), &stat)?;
+                (self.info_of_node(&node, &stat, &name)?, security)
             }
             None => {
                 let extra = self.extra(holder, kind)?;
-                self.info_of(stat, &name, &extra, None)
+                (self.info_of(stat, &name, &extra, None), told(holder, stat)?)
             }
         };
         Ok(Some(DirItem {
+            security,
             short_name: short_name(&name).unwrap_or_default(),
             name,
             info,

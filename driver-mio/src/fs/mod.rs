@@ -337,7 +337,15 @@ impl LocalFs {
                 restart,
                 pattern,
                 limit,
-            } => self.list(by, get(handle)?.as_ref(), restart, pattern.as_ref(), limit),
+                security,
+            } => {
+                let what = dir::Wanted {
+                    pattern: pattern.as_ref(),
+                    limit,
+                    security,
+                };
+                self.list(by, get(handle)?.as_ref(), restart, &what)
+            }
             VfsOp::Streams { handle } => self.streams(get(handle)?.as_ref()),
             VfsOp::Eas { handle } => self.eas(get(handle)?.as_ref()),
             VfsOp::SetEas { handle, eas } => self.set_eas(by, get(handle)?.as_ref(), &eas),

@@ -138,6 +138,7 @@ impl Fixture {
                 restart,
                 pattern: Pattern::new(pattern),
                 limit: 100,
+                security: false,
             });
             let Ok(VfsReply::Listing(part)) = reply else {
                 panic!("{reply:?}")
@@ -643,6 +644,7 @@ fn listing_shows_each_name_once_with_its_metadata() {
         restart: false,
         pattern: None,
         limit: 10,
+        security: false,
     };
     let Ok(VfsReply::Listing(more)) = f.run(more) else {
         panic!()
@@ -654,6 +656,7 @@ fn listing_shows_each_name_once_with_its_metadata() {
         restart: true,
         pattern: None,
         limit: 10,
+        security: false,
     };
     assert_eq!(f.run(no), Err(VfsError::NotADirectory));
 }

@@ -1,3 +1,4 @@
+use smb_engine::names::Pattern;
 use smb_engine::vfs::{BasicChange, Creation, Ea, VfsError, VfsHandle, VfsOp, VfsReply};
 use smb_proto::FileTime;
 use smb_proto::dtyp::{AccessMask, Ace, AceFlags, Acl, AclSlot, SecurityDescriptor, Sid};
@@ -140,6 +141,28 @@ pub(super) fn security_parts(p: &Probe<'_>) {
         ..file()
     };
     assert_eq!(p.create("g", made).unwrap().security.dacl, dacl);
+    listed_descriptors(p);
+}
+
+/// A listing tells the descriptor of each name if that is wanted.
+fn listed_descriptors(p: &Probe<'_>) {
+    let root = p.open_full("").handle;
+    for (security, pattern) in [(false, None), (true, None), (true, Pattern::new("g"))] {
+        let Ok(VfsReply::Listing(listing)) = p.any(VfsOp::List {
+            handle: root,
+            restart: true,
+            pattern,
+            limit: 100,
+            security,
+        }) else {
+            panic!("no listing");
+        };
+        assert!(!listing.items.is_empty());
+        for item in listing.items {
+            let own = p.open_full(&item.name).security;
+            assert_eq!(item.security, security.then(|| Box::new(own)));
+        }
+    }
 }
 
 fn pairs(eas: &[Ea]) -> Vec<(String, Vec<u8>)> {

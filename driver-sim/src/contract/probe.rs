@@ -292,6 +292,7 @@ impl<'a> Probe<'a> {
             restart,
             pattern,
             limit,
+            security: false,
         };
         reply!(self, op, Listing)
     }

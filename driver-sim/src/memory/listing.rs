@@ -17,6 +17,7 @@ impl State {
         restart: bool,
         pattern: Option<&Pattern>,
         limit: usize,
+        security: bool,
     ) -> VfsResult {
         let entries = self.entries_of(handle)?;
         let mut walked = match restart {
@@ -40,6 +41,10 @@ impl State {
                     name: entry.name.clone(),
                     short_name: String::new(),
                     info: self.info_of(entry.node)?,
+                    security: security
+                        .then(|| self.nodes.get(&entry.node).map(|n| n.security.clone()))
+                        .flatten()
+                        .map(Box::new),
                 });
             }
         }

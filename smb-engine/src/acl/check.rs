@@ -67,6 +67,16 @@ pub(crate) fn maximal(sd: &SecurityDescriptor, who: &Identity) -> AccessMask {
     allowed & AccessMask::FILE_ALL_ACCESS
 }
 
+/// Whether access-based enumeration shows a file to `who` ([MS-SMB2] 2.2.10,
+/// SMB2_SHAREFLAG_ACCESS_BASED_DIRECTORY_ENUM): he may read all of it.
+pub(crate) fn may_list(sd: &SecurityDescriptor, who: &Identity) -> bool {
+    const READ: AccessMask = AccessMask::FILE_READ_DATA
+        .union(AccessMask::FILE_READ_EA)
+        .union(AccessMask::FILE_READ_ATTRIBUTES)
+        .union(AccessMask::READ_CONTROL);
+    maximal(sd, who).contains(READ)
+}
+
 /// Whether `sid` is the user or one of its groups. A host's user and group ids count as the SIDs
 /// that stand for them (S-1-22-1-uid, S-1-22-2-gid), because a backend without better knowledge
 /// names owners so.

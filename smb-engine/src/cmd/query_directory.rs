@@ -9,12 +9,13 @@ use smb_proto::msg::query_directory::{self, QueryDirectoryFlags};
 use smb_proto::{NtStatus, msg};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
+use crate::acl::check::may_list;
 use crate::core::{Open, Scan, Wait, Wake, write_time};
 use crate::dispatch;
 use crate::names::Pattern;
 use crate::status::Refusal;
 use crate::table::Id;
-use crate::vfs::{DirItem, FileInfo, VfsOp, VfsReply};
+use crate::vfs::{DirItem, FileInfo, Listing, VfsOp, VfsReply};
 
 /// Names asked for at a time; what the client has no room for is kept for its next query, so this
 /// is also the bound on that.
@@ -104,13 +105,12 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Names { query, list } => {
             let reply_of = wake.vfs().map(|r| write_time::in_reply(cx.core, r));
             let step = match reply_of {
-                Ok(VfsReply::Listing(listing)) => match scan(cx) {
-                    Ok(walk) => {
-                        // A backend that has nothing to say has come to the end, whatever it
-                        // claims.
-                        walk.ended = listing.end || listing.items.is_empty();
+                Ok(VfsReply::Listing(listing)) => match visible(cx, listing) {
+                    Ok((ended, shown)) => {
+                        let walk = scan(cx)?;
+                        walk.ended = ended;
                         walk.rewind = false;
-                        walk.buffered.extend(listing.items);
+                        walk.buffered.extend(shown);
                         fill(cx, query, list)
                     }
                     Err(refusal) => Err(refusal),
@@ -228,6 +228,7 @@ fn dots(info: &FileInfo, pattern: Option<&Pattern>) -> Vec<DirItem> {
                 name: name.to_owned(),
                 short_name: String::new(),
                 info,
+                security: None,
             }
         })
         .collect()
@@ -271,8 +272,28 @@ fn fill(cx: &mut Cx<'_>, query: Query, mut list: DirList) -> CmdResult {
         restart,
         pattern,
         limit,
+        security: hides(cx),
     })?;
     Ok(waits(State::Names { query, list }))
+}
+
+/// Whether the share leaves out of listings what the user may not read.
+fn hides(cx: &Cx<'_>) -> bool {
+    let disk = cx.tree().ok().and_then(|(_, tree)| tree.disk());
+    disk.is_some_and(|share| share.hide_unreadable)
+}
+
+/// Whether nothing follows, and of the names those that the user is shown: on a share with
+/// access-based enumeration what he may read. A name without descriptor is not shown there.
+fn visible(cx: &Cx<'_>, listing: Listing) -> Result<(bool, Vec<DirItem>), Refusal> {
+    // A backend that has nothing to say has come to the end, whatever it claims.
+    let ended = listing.end || listing.items.is_empty();
+    let mut shown = listing.items;
+    if hides(cx) {
+        let by = &cx.file_open()?.by;
+        shown.retain(|item| item.security.as_ref().is_some_and(|sd| may_list(sd, by)));
+    }
+    Ok((ended, shown))
 }
 
 /// Nothing follows: what there is, or that there was nothing at all, or nothing more.

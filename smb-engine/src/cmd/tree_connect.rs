@@ -175,6 +175,8 @@ fn admit(
 fn describe(share: &TreeShare, access: AccessMask, encrypt: bool) -> tree_connect::Response {
     let mut flags = ShareFlags::empty();
     flags.set(ShareFlags::ENCRYPT_DATA, encrypt);
+    let filtered = matches!(share, TreeShare::Disk(s) if s.hide_unreadable);
+    flags.set(ShareFlags::ACCESS_BASED_DIRECTORY_ENUM, filtered);
     tree_connect::Response {
         share_type: match share {
             TreeShare::Pipe => ShareType::PIPE,

@@ -173,6 +173,16 @@ impl<T: Pack> Pack for Option<T> {
     }
 }
 
+impl<T: Pack> Pack for Box<T> {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.as_ref().pack(out);
+    }
+
+    fn unpack(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        T::unpack(r).map(Self::new)
+    }
+}
+
 impl<T: Pack, E: Pack> Pack for Result<T, E> {
     fn pack(&self, out: &mut Vec<u8>) {
         self.is_ok().pack(out);

@@ -198,7 +198,7 @@ record! {
     FileInfo {
         node creation access write change size allocation attributes links ea_size reparse_tag
     }
-    DirItem { name short_name info }
+    DirItem { name short_name info security }
     Ea { flags name value }
     StreamInfo { name size allocation }
     AllocatedRange { offset len }
@@ -220,7 +220,8 @@ record! {
     Share {
         name comment backend capabilities file_system max_name read_only browseable guest_ok
         guest_only encryption valid_users invalid_users read_list write_list admin_users
-        force_identity hosts_allow hosts_deny max_connections oplocks
+        force_identity hosts_allow hosts_deny max_connections oplocks hide_unreadable
+        canonical_inherited
     }
     Config {
         server_name workgroup server_string server_guid domain_sid min_dialect max_dialect signing

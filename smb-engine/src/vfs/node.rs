@@ -91,6 +91,8 @@ pub struct DirItem {
     pub short_name: String,
     /// Its metadata.
     pub info: FileInfo,
+    /// Its security descriptor, where the listing was to tell it.
+    pub security: Option<Box<SecurityDescriptor>>,
 }
 
 impl DirItem {
@@ -101,6 +103,7 @@ impl DirItem {
             name: name.to_owned(),
             short_name: String::new(),
             info,
+            security: None,
         }
     }
 }

@@ -251,6 +251,8 @@ pub enum VfsOp {
         pattern: Option<crate::names::Pattern>,
         /// At most so many.
         limit: usize,
+        /// Tell the descriptor of each ([`super::DirItem::security`]).
+        security: bool,
     },
     /// → [`VfsReply::Streams`], the unnamed one first (a directory has none).
     Streams {

@@ -72,7 +72,7 @@ fn any_text() -> impl Strategy<Value = String> {
 
 /// A text that is usually right: every parameter in a place where it may stand.
 fn plausible() -> impl Strategy<Value = String> {
-    prop::collection::vec((0..PARAMS.len(), any_value()), 0..12).prop_map(|entries| {
+    prop::collection::vec((0..PARAMS.len(), any_value()), 0..9).prop_map(|entries| {
         let of = |wanted: &[Scope]| -> String {
             entries
                 .iter()

@@ -53,6 +53,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                     restart: true,
                     pattern: Pattern::new(&name),
                     limit: 8,
+                    security: false,
                 })?;
                 Ok(waits(super::State::ShortName(State::Listing {
                     room,

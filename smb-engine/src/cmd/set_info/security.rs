@@ -50,14 +50,14 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
     let parts = SecurityInformation::from_bits_retain(request.additional_information);
     needs(cx, wanted(parts))?;
     let (_, tree) = cx.tree()?;
-    if !tree
+    let share = tree
         .disk()
-        .is_some_and(|s| s.capabilities.contains(Capabilities::SECURITY))
-    {
-        return Err(Refusal(NtStatus::NOT_SUPPORTED));
-    }
+        .filter(|s| s.capabilities.contains(Capabilities::SECURITY));
+    let canonical = share
+        .ok_or(Refusal(NtStatus::NOT_SUPPORTED))?
+        .canonical_inherited;
     let given = SecurityDescriptor::parse(&request.buffer).map_err(malformed)?;
-    let (parts, descriptor) = stored(given, parts);
+    let (parts, descriptor) = stored(given, parts, canonical);
     if parts.is_empty() {
         return Ok(done());
     }
@@ -104,6 +104,7 @@ fn set(cx: &mut Cx<'_>, parts: SecurityInformation, descriptor: SecurityDescript
 fn stored(
     mut given: SecurityDescriptor,
     mut parts: SecurityInformation,
+    canonical: bool,
 ) -> (SecurityInformation, SecurityDescriptor) {
     use SecurityInformation as S;
     if parts.contains(S::BACKUP) {
@@ -150,14 +151,19 @@ fn stored(
             control.remove(flag);
         }
     }
-    given.control = kept(control, parts.contains(S::DACL), parts.intersects(of_sacl));
+    given.control = kept(
+        control,
+        parts.contains(S::DACL),
+        parts.intersects(of_sacl),
+        canonical,
+    );
     let known = S::OWNER | S::GROUP | S::DACL | of_sacl;
     (parts & known, given)
 }
 
-/// The control flags that stay: AUTO_INHERITED only together with the request for it, which does
-/// not stay itself ([MS-DTYP] 2.5.3.4.1).
-fn kept(given: SdControl, dacl: bool, sacl: bool) -> SdControl {
+/// The control flags that stay: AUTO_INHERITED only together with the request for it
+/// ([MS-DTYP] 2.5.3.4.1) unless the share says otherwise; the request itself does not stay.
+fn kept(given: SdControl, dacl: bool, sacl: bool, canonical: bool) -> SdControl {
     let mut out = SdControl::empty();
     for (set, protected, request, done) in [
         (
@@ -177,7 +183,7 @@ fn kept(given: SdControl, dacl: bool, sacl: bool) -> SdControl {
             continue;
         }
         out |= given & protected;
-        if given.contains(request) {
+        if !canonical || given.contains(request) {
             out |= given & done;
         }
     }
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn only_what_was_named_and_is_there() {
         use SecurityInformation as S;
-        let (parts, sd) = stored(given(), S::DACL | S::GROUP);
+        let (parts, sd) = stored(given(), S::DACL | S::GROUP, true);
         assert_eq!(parts, S::DACL);
         assert_eq!((sd.owner, sd.sacl), (None, AclSlot::Absent));
         assert_eq!(
@@ -226,7 +232,7 @@ mod tests {
         );
         let acl = sd.dacl.acl().unwrap();
         assert_eq!(acl.aces[0].mask(), Some(AccessMask::FILE_GENERIC_READ));
-        let (parts, sd) = stored(given(), S::OWNER);
+        let (parts, sd) = stored(given(), S::OWNER, true);
         assert_eq!((parts, sd.dacl), (S::OWNER, AclSlot::Absent));
         assert_eq!(sd.control, SdControl::empty());
     }
@@ -236,7 +242,9 @@ mod tests {
         use SecurityInformation as S;
         let mut sd = given();
         sd.control.remove(SdControl::DACL_INHERIT_REQ);
-        let (_, sd) = stored(sd, S::DACL | S::UNPROTECTED_DACL);
-        assert_eq!(sd.control, SdControl::empty());
+        let (_, canonical) = stored(sd.clone(), S::DACL | S::UNPROTECTED_DACL, true);
+        assert_eq!(canonical.control, SdControl::empty());
+        let (_, verbatim) = stored(sd, S::DACL | S::UNPROTECTED_DACL, false);
+        assert_eq!(verbatim.control, SdControl::DACL_AUTO_INHERITED);
     }
 }

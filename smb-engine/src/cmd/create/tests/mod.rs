@@ -75,6 +75,8 @@ fn share() -> Share {
         hosts_deny: Vec::new(),
         max_connections: 10,
         oplocks: false,
+        hide_unreadable: false,
+        canonical_inherited: true,
     }
 }
 
