@@ -43,19 +43,13 @@ fn measured(mutation: Mutation) -> (&'static str, u64) {
         M::NotifyLost => ("notify", 8),
         M::NotifyUnasked => ("notify", 8),
         M::OplockGranted => ("levels", 0),
+        M::FlushForgotten => ("files", 14),
     }
-}
-
-fn mutated(seed: u64, mutation: Mutation) -> Storm {
-    let mut storm = Storm::new(seed);
-    storm.pair.skip_invariants();
-    storm.pair.engine().mutate(mutation);
-    storm
 }
 
 /// What a checker found first.
 fn found(mutation: Mutation) -> Option<(u64, String)> {
-    (0..WITHIN).find_map(|seed| Some((seed, verdict(|| mutated(seed, mutation), STEPS)?)))
+    (0..WITHIN).find_map(|seed| Some((seed, verdict(|| Storm::mutated(seed, mutation), STEPS)?)))
 }
 
 #[test]

@@ -48,11 +48,13 @@ pub enum Mutation {
     NotifyUnasked,
     /// An exclusive oplock is granted, which nobody will ever break.
     OplockGranted,
+    /// FLUSH is answered, and nothing flushed.
+    FlushForgotten,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::LostWakeup,
         Self::LockKeptAtClose,
         Self::WriteIgnoresLocks,
@@ -75,5 +77,6 @@ impl Mutation {
         Self::NotifyLost,
         Self::NotifyUnasked,
         Self::OplockGranted,
+        Self::FlushForgotten,
     ];
 }

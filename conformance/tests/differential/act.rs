@@ -6,11 +6,11 @@ use smb_engine::vfs::{
 };
 use smb_proto::FileTime;
 use smb_proto::dtyp::{
-    AccessMask, Ace, AceFlags, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
+    AccessMask, Ace, AceFlags, AceType, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
 };
 use smb_proto::info::{FileAttributes, SecurityInformation};
 
-use crate::step::{At, Step};
+use crate::step::{At, Step, TAGS};
 use crate::twin::{NO_HANDLE, STREAM_MAX, Twin, location};
 
 /// A descriptor by its number.
@@ -34,14 +34,43 @@ pub(crate) fn security(number: u8) -> SecurityDescriptor {
                 AceFlags::OBJECT_INHERIT | AceFlags::CONTAINER_INHERIT,
             )],
         ),
+        5 => (
+            user,
+            SdControl::SACL_PROTECTED | SdControl::SACL_AUTO_INHERITED,
+            vec![everything],
+        ),
+        7 => (
+            user,
+            SdControl::DACL_PROTECTED | SdControl::DACL_AUTO_INHERITED,
+            vec![
+                Ace::deny(user, AccessMask::DELETE, AceFlags::INHERITED),
+                Ace::allow(
+                    Sid::CREATOR_OWNER,
+                    AccessMask::FILE_ALL_ACCESS,
+                    AceFlags::OBJECT_INHERIT | AceFlags::INHERIT_ONLY,
+                ),
+            ],
+        ),
         _ => (Sid::LOCAL_SYSTEM, SdControl::empty(), vec![everything]),
+    };
+    let sacl = match number {
+        5 => AclSlot::Acl(Acl::new(vec![Ace {
+            kind: AceType::SYSTEM_AUDIT,
+            flags: AceFlags::SUCCESSFUL_ACCESS | AceFlags::FAILED_ACCESS,
+            ..allow(Sid::WORLD, AccessMask::DELETE)
+        }])),
+        _ => AclSlot::Absent,
     };
     SecurityDescriptor {
         control,
         owner: Some(owner),
         group: Some(Sid::BUILTIN_USERS),
-        sacl: AclSlot::Absent,
-        dacl: AclSlot::Acl(Acl::new(aces)),
+        sacl,
+        // No list at all lets everybody in.
+        dacl: match number {
+            6 => AclSlot::Null,
+            _ => AclSlot::Acl(Acl::new(aces)),
+        },
     }
 }
 
@@ -54,6 +83,15 @@ fn ea_list(eas: &[(u8, u8)]) -> Vec<Ea> {
             value: Bytes::from(vec![name + 1; usize::from(len) * 5]),
         })
         .collect()
+}
+
+fn data_access(number: u8) -> DataAccess {
+    match number {
+        0 => DataAccess::None,
+        1 => DataAccess::Read,
+        2 => DataAccess::Best,
+        _ => DataAccess::ReadWrite,
+    }
 }
 
 /// Times that a step sets; they lie in the past, one before 1970.
@@ -81,7 +119,34 @@ pub(crate) fn creation(
     }
 }
 
-const TAGS: [u32; 3] = [0x8000_0017, 0x9000_001a, 0x0000_0042];
+/// IO_REPARSE_TAG_SYMLINK, [MS-FSCC] 2.1.2.1.
+const SYMLINK: u32 = 0xa000_000c;
+const REPARSE_TAGS: [u32; TAGS as usize] = [0x8000_0017, 0x9000_001a, 0x0000_0042, SYMLINK];
+
+/// Data for a reparse point of this tag; `len` chooses among them.
+fn reparse(tag: u8, len: usize) -> Reparse {
+    let tag = REPARSE_TAGS[usize::from(tag)];
+    let mut data = vec![7; len];
+    if tag == SYMLINK {
+        let (target, flags) = match len % 4 {
+            0 => ("a", 1u32),
+            1 => ("..\\d", 1),
+            2 => ("d\\e\\nothing", 1),
+            _ => ("\\??\\C:\\somewhere", 0),
+        };
+        let name: Vec<u8> = target.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let size = u16::try_from(name.len()).unwrap();
+        // SymbolicLinkReparseBuffer, [MS-FSCC] 2.1.2.4: substitute name, print name, flags.
+        data = [0, size, size, size].map(u16::to_le_bytes).concat();
+        data.extend_from_slice(&flags.to_le_bytes());
+        data.extend_from_slice(&name);
+        data.extend_from_slice(&name);
+    }
+    Reparse {
+        tag,
+        data: Bytes::from(data),
+    }
+}
 
 impl Twin<'_> {
     /// Whether the server may do this with what it opened: it said so at the open.
@@ -120,12 +185,7 @@ impl Twin<'_> {
                 data,
                 open_reparse,
             } => {
-                let data = match data {
-                    0 => DataAccess::None,
-                    1 => DataAccess::Read,
-                    2 => DataAccess::Best,
-                    _ => DataAccess::ReadWrite,
-                };
+                let data = data_access(data);
                 let how = OpenHow { data, open_reparse };
                 let at = location(at);
                 let answers = self.execute(|_| VfsOp::Open {
@@ -134,17 +194,20 @@ impl Twin<'_> {
                 });
                 self.keep(slot, data, answers)
             }
-            Step::OpenById { slot, of } => {
+            Step::OpenById {
+                slot,
+                of,
+                data,
+                open_reparse,
+            } => {
                 let Some(open) = self.slots[of].clone() else {
                     return Ok(());
                 };
                 let nodes = self.execute(|side| VfsOp::Stat {
                     handle: open.handles[side],
                 });
-                let how = OpenHow {
-                    data: DataAccess::ReadWrite,
-                    open_reparse: true,
-                };
+                let data = data_access(data);
+                let how = OpenHow { data, open_reparse };
                 let mut answers = self.execute(|side| match &nodes[side] {
                     Ok(VfsReply::Info(info)) => VfsOp::OpenById {
                         node: info.node,
@@ -156,7 +219,7 @@ impl Twin<'_> {
                     // Any of its names may be shown.
                     memory.at.clone_from(&local.at);
                 }
-                self.keep(slot, DataAccess::ReadWrite, answers)
+                self.keep(slot, data, answers)
             }
             Step::Create {
                 slot,
@@ -381,10 +444,7 @@ impl Twin<'_> {
                 .map(drop),
             Step::Reparse { slot } => self.on(slot, |handle| VfsOp::Reparse { handle }).map(drop),
             Step::SetReparse { slot, tag, len } => {
-                let reparse = Reparse {
-                    tag: TAGS[usize::from(tag)],
-                    data: Bytes::from(vec![7; len]),
-                };
+                let reparse = reparse(tag, len);
                 self.on(slot, |handle| VfsOp::SetReparse {
                     handle,
                     reparse: reparse.clone(),
@@ -394,10 +454,11 @@ impl Twin<'_> {
             Step::DeleteReparse { slot, tag } => self
                 .on(slot, |handle| VfsOp::DeleteReparse {
                     handle,
-                    tag: TAGS[usize::from(tag)],
+                    tag: REPARSE_TAGS[usize::from(tag)],
+                    // Now and then another owner's.
                     guid: Reparse {
-                        tag: TAGS[usize::from(tag)],
-                        data: Bytes::from(vec![7; 16]),
+                        tag: REPARSE_TAGS[usize::from(tag)],
+                        data: Bytes::from(vec![7 + u8::from(self.count.is_multiple_of(5)); 16]),
                     }
                     .guid(),
                 })

@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+/// Descriptors that a step chooses from.
+pub(crate) const SECURITIES: u8 = 8;
+/// Tags of reparse points that a step chooses from.
+pub(crate) const TAGS: u8 = 4;
 /// Things open at once.
 pub(crate) const SLOTS: usize = 4;
 
@@ -24,6 +28,27 @@ const FILES: &[&str] = &[
     "tail\u{f029}",
     "blank\u{f028}",
     "\u{f001}\u{f020}",
+    // Case beyond ASCII, as [MS-UCODEREF] folds it and as full folding would; accents in one piece and two.
+    "ΣΊΣΥΦΟΣ",
+    "σίσυφος",
+    "σίσυφοσ",
+    "Straße",
+    "STRASSE",
+    "STRAẞE",
+    "İ",
+    "ı",
+    "I",
+    "\u{212a}",
+    "k",
+    "\u{1f600}",
+    "\u{10400}",
+    "\u{10428}",
+    "caf\u{e9}",
+    "cafe\u{301}",
+    "ǅ",
+    "ǆ",
+    "ﬀ",
+    "FF",
     LONGEST,
     TOO_LONG,
 ];
@@ -81,6 +106,8 @@ pub(crate) enum Step {
     OpenById {
         slot: usize,
         of: usize,
+        data: u8,
+        open_reparse: bool,
     },
     Create {
         slot: usize,
@@ -287,8 +314,9 @@ fn opening() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (slot.clone(), name(), 0..4u8, prop::bool::weighted(0.2))
             .prop_map(|(slot, at, data, open_reparse)| Step::Open { slot, at, data, open_reparse }),
-        1 => (slot.clone(), slot.clone()).prop_map(|(slot, of)| Step::OpenById { slot, of }),
-        8 => (slot.clone(), name(), prop::bool::weighted(0.35), attributes(), 0..5u8, eas(), prop_oneof![3 => Just(0), 1 => place()])
+        1 => (slot.clone(), slot.clone(), 0..4u8, prop::bool::weighted(0.5))
+            .prop_map(|(slot, of, data, open_reparse)| Step::OpenById { slot, of, data, open_reparse }),
+        8 => (slot.clone(), name(), prop::bool::weighted(0.35), attributes(), 0..SECURITIES, eas(), prop_oneof![3 => Just(0), 1 => place()])
             .prop_map(|(slot, at, directory, attributes, security, eas, allocation)| Step::Create { slot, at, directory, attributes, security, eas, allocation }),
         2 => (slot.clone(), attributes(), eas(), prop_oneof![3 => Just(0), 1 => place()], any::<bool>())
             .prop_map(|(slot, attributes, eas, allocation, supersede)| Step::Overwrite { slot, attributes, eas, allocation, supersede }),
@@ -326,7 +354,7 @@ fn data() -> impl Strategy<Value = Step> {
 fn metadata() -> impl Strategy<Value = Step> {
     let slot = 0..SLOTS;
     let time = prop_oneof![2 => Just(0u8), 1 => 1..4u8];
-    let tag = prop_oneof![3 => Just(0u8), 1 => 1..3u8];
+    let tag = prop_oneof![3 => Just(0u8), 1 => 1..TAGS];
     prop_oneof![
         2 => slot.clone().prop_map(|slot| Step::Stat { slot }),
         3 => (slot.clone(), time.clone(), time.clone(), time.clone(), time, prop::option::of(attributes()))
@@ -335,7 +363,7 @@ fn metadata() -> impl Strategy<Value = Step> {
         1 => slot.clone().prop_map(|slot| Step::Eas { slot }),
         2 => (slot.clone(), eas()).prop_map(|(slot, eas)| Step::SetEas { slot, eas }),
         1 => slot.clone().prop_map(|slot| Step::Security { slot }),
-        2 => (slot.clone(), 0..16u32, 0..5u8).prop_map(|(slot, parts, security)| Step::SetSecurity { slot, parts, security }),
+        2 => (slot.clone(), 0..16u32, 0..SECURITIES).prop_map(|(slot, parts, security)| Step::SetSecurity { slot, parts, security }),
         1 => slot.clone().prop_map(|slot| Step::Volume { slot }),
         1 => slot.clone().prop_map(|slot| Step::Reparse { slot }),
         2 => (slot.clone(), tag.clone(), 0..40usize).prop_map(|(slot, tag, len)| Step::SetReparse { slot, tag, len }),

@@ -143,8 +143,9 @@ pub enum Outside<'a> {
         /// The content.
         content: Option<&'a [u8]>,
     },
-    /// The machine lost its power, and with it everything that had not been flushed. A new server has
-    /// started; the connections of the old one were told as [`Seen::Disconnected`] before.
+    /// The machine lost its power, and with it everything that had not been flushed; names and
+    /// attributes are kept as by a journal. The connections of the server are told as
+    /// [`Seen::Disconnected`] after this, and then a new server starts.
     Lost,
     /// The operator wants the server to end: requests that wait are cancelled, and connections close.
     Drained,

@@ -60,6 +60,21 @@ pub(super) fn no_link_to_the_removed(p: &Probe<'_>) {
     assert_eq!(p.link(handle, "g", false), Err(VfsError::NotFound));
 }
 
+/// A file that is renamed to another name of its own loses the old one; the other stays what it is.
+pub(super) fn renamed_to_its_own_link(p: &Probe<'_>) {
+    p.make_dir("d");
+    let handle = p.make("f");
+    p.link(handle, "d\\g", false).unwrap();
+    assert_eq!(p.rename(handle, "f", "d\\g", false), Err(VfsError::Exists));
+    let dir = p.open("d");
+    set_write_time(p, dir);
+    p.rename(handle, "f", "d\\g", true).unwrap();
+    assert!(p.is_missing("f"));
+    assert_eq!(p.stat(handle).links, 1);
+    assert_eq!(p.open_full("d\\G").info.node, p.stat(handle).node);
+    assert_eq!(p.stat(dir).write, LONG_AGO);
+}
+
 /// Zeroing nothing changes nothing.
 pub(super) fn zeroing_nothing(p: &Probe<'_>) {
     let handle = p.make("f");

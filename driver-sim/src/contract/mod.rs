@@ -101,7 +101,7 @@ checks! {
         links_of_directories names_before_places refused_rename_leaves_the_target
         directory_replaces_file
     }
-    Capabilities::HARD_LINKS => corners { no_link_to_the_removed }
+    Capabilities::HARD_LINKS => corners { no_link_to_the_removed renamed_to_its_own_link }
     Capabilities::SPARSE => corners { zeroing_nothing overwriting_a_sparse_file }
     Capabilities::SECURITY => corners { descriptors_are_no_attributes }
     Capabilities::EAS => corners { names_of_eas }

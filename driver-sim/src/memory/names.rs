@@ -51,6 +51,12 @@ impl State {
         }
         if let Some(other) = target.node {
             self.may_replace(other, replace)?;
+            if other == number {
+                // It has the name already, which stays; the other one goes.
+                self.leave(source.parent, &old_key);
+                self.respell(target.parent, number, to.file_name());
+                return Ok(VfsReply::Done);
+            }
             self.leave(target.parent, &new_key);
         }
         // Without any name for a moment: the handle keeps the node.

@@ -29,6 +29,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use smb_engine::config::Config;
 use smb_engine::event::Event;
 use smb_engine::identity::Account;
 use smb_engine::names::fold;
@@ -74,6 +75,10 @@ struct Wire {
 /// The test bed; see the module's documentation.
 pub struct Pair {
     engine: Engine,
+    /// For an engine that takes its place.
+    config: Config,
+    /// How often one has.
+    starts: u8,
     now: Now,
     fs: Arc<MemoryFs>,
     accounts: BTreeMap<String, Account>,
@@ -198,6 +203,27 @@ impl Pair {
             self.engine.closed(self.now, conn);
             self.settle();
         }
+    }
+
+    /// The server's machine loses its power and starts again. Nobody is connected any more; of the
+    /// content that was not flushed since [`MemoryFs::track_stability`], `newer` says for each part
+    /// whether it had reached the disk by itself.
+    pub fn lose_power(&mut self, newer: &mut dyn FnMut() -> bool) {
+        self.fs.crash(newer);
+        let lost = Seen::Outside(Outside::Lost);
+        self.panel.tell(self.now, &lost);
+        for end in &mut self.ends {
+            if let Some(conn) = end.conn.take() {
+                self.panel.tell(self.now, &Seen::Disconnected { conn });
+            }
+        }
+        self.held.clear();
+        self.starts += 1;
+        let mut seed = [0xc4; 32];
+        seed[0] = self.starts;
+        self.engine = Engine::new(self.config.clone(), seed);
+        self.engine.observe(self.panel.observer());
+        self.check();
     }
 
     /// Whether the client is connected.

@@ -149,10 +149,12 @@ impl Builder {
             )));
             Panel::new(checkers)
         });
-        let mut engine = Engine::new(self.config, seed);
+        let mut engine = Engine::new(self.config.clone(), seed);
         engine.observe(panel.observer());
         Pair {
             engine,
+            config: self.config,
+            starts: 0,
             panel,
             invariants: true,
             fault: None,

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use driver_sim::check::{self, Checker, Panel};
 use driver_sim::client::{Part, Random, Seal, ops};
 use driver_sim::pair::{Pair, Tree};
+use smb_engine::mutation::Mutation;
 use smb_engine::vfs::{VfsError, VfsOp};
 use smb_proto::dtyp::AccessMask;
 use smb_proto::fsctl::{FsctlCode, ZeroData};
@@ -38,6 +39,11 @@ pub(crate) struct Storm {
     crowd: bool,
     /// Everybody only watches and makes things in a directory.
     watch: bool,
+    /// The machine loses its power from time to time; a sequence of its own, so that nothing else of the
+    /// storm depends on it.
+    power: Option<Random>,
+    /// What every engine of this storm does wrong.
+    mutation: Option<Mutation>,
 }
 
 struct Client {
@@ -138,6 +144,11 @@ impl Storm {
         }
         let breaks = r.below(2) == 0;
         let malice = r.below(4) == 0;
+        let mut power = Random::new(seed ^ 0x90e4);
+        let power = (power.below(3) == 0).then_some(power);
+        if power.is_some() {
+            pair.fs().track_stability();
+        }
         Self {
             pair,
             r,
@@ -148,7 +159,18 @@ impl Storm {
             malice,
             crowd,
             watch,
+            power,
+            mutation: None,
         }
+    }
+
+    /// The same with an engine that makes a mistake.
+    pub(crate) fn mutated(seed: u64, mutation: Mutation) -> Self {
+        let mut storm = Self::new(seed);
+        storm.pair.skip_invariants();
+        storm.pair.engine().mutate(mutation);
+        storm.mutation = Some(mutation);
+        storm
     }
 
     /// So many steps, and the end of everything.
@@ -161,6 +183,19 @@ impl Storm {
     }
 
     fn step(&mut self) {
+        if let Some(power) = &mut self.power
+            && power.below(25) == 0
+        {
+            self.pair.lose_power(&mut || power.below(2) == 0);
+            if let Some(mutation) = self.mutation {
+                self.pair.engine().mutate(mutation);
+            }
+            for client in &mut self.clients {
+                client.tree = self.pair.mount();
+                client.files.clear();
+                client.sent.clear();
+            }
+        }
         let held = self.pair.held() as u64;
         if held > 0 && (self.r.below(10) < self.disk || held > 12) {
             let n = self.r.below(held);

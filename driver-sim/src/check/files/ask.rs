@@ -17,6 +17,7 @@ use smb_proto::info::{FileAttributes, FileInfoClass, InfoType};
 use smb_proto::msg::close::CloseFlags;
 use smb_proto::msg::create::{self, CreateOptions, ImpersonationLevel};
 use smb_proto::msg::lock::LockFlags;
+use smb_proto::msg::write::WriteFlags;
 use smb_proto::msg::{Channel, Request, lock, query_info, read, set_info, write};
 
 use super::create::granted;
@@ -211,6 +212,7 @@ pub(super) fn create(r: &create::Request) -> Asked {
         dir,
         nondir,
         doc,
+        through: options.contains(CreateOptions::WRITE_THROUGH),
         odd: r.file_attributes.intersects(ODD),
     };
     let unusual = !PLAIN_OPTIONS.contains(options)
@@ -264,7 +266,8 @@ pub(super) fn on_open(request: &Request, open: No, charge: u64) -> Asked {
             }
             _ => touch(),
         },
-        R::Flush(_) | R::QueryDirectory(_) | R::ChangeNotify(_) => touch(),
+        R::Flush(_) => asked(Meaning::Followed(What::Flush { open }), false),
+        R::QueryDirectory(_) | R::ChangeNotify(_) => touch(),
         R::Negotiate(_)
         | R::SessionSetup(_)
         | R::Logoff(_)
@@ -299,6 +302,7 @@ fn write(r: &write::Request, open: No, charge: u64) -> Asked {
         open,
         offset: r.offset,
         data: r.data.clone(),
+        through: r.flags.contains(WriteFlags::WRITE_THROUGH),
     };
     let unusual =
         r.data.len() as u64 > charge * 65536 || r.offset > FAR || r.channel != Channel::NONE;

@@ -27,6 +27,7 @@ pub(super) fn create(env: &Env, state: &State, no: No, c: &Create, stage: &Stage
                 && let Some(n) = state.node_mut(node)
             {
                 n.content = Some(Arc::default());
+                n.flushed = false;
                 n.odd |= c.odd;
             }
             if let Some(o) = state.open_mut(no) {
@@ -212,6 +213,7 @@ fn entered(state: &State, no: No, c: &Create, node: No, unsure: bool) -> State {
         access: c.access,
         share: c.share,
         doc: false,
+        through: c.through,
         closing: false,
         unsure,
     };
@@ -262,6 +264,8 @@ fn make(env: &Env, state: &State, no: No, c: &Create) -> Nexts {
     let node = Node {
         dir: c.dir,
         content: (!c.dir).then(Arc::default),
+        // Names are kept as by a journal, and a new file has nothing to lose.
+        flushed: true,
         odd: c.odd,
         ..Node::default()
     };

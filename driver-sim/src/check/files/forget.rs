@@ -135,6 +135,37 @@ impl Model {
             .extend(names.into_iter().map(|name| (name, 0)));
     }
 
+    /// The machine lost its power: nothing is open or under way any more. Names, attributes and
+    /// descriptors are kept, as by a journal; of contents, what was flushed. What was under way may
+    /// have come to anything.
+    pub(super) fn lost(&mut self) {
+        let under_way: BTreeSet<Path> = self
+            .pending
+            .values()
+            .flat_map(|op| op.paths.iter().cloned())
+            .collect();
+        for path in under_way {
+            self.forget(&path);
+        }
+        self.pending.clear();
+        self.paths.clear();
+        self.loose.clear();
+        for config in &mut self.configs {
+            config.stages.clear();
+            config.state.opens.clear();
+            for node in config.state.nodes.values_mut() {
+                let node = std::sync::Arc::make_mut(node);
+                if !node.flushed {
+                    node.content = None;
+                }
+                node.flushed = true;
+                node.locks.clear();
+                (node.pending, node.removing) = (false, false);
+            }
+        }
+        self.sweep();
+    }
+
     /// A name with all others that cannot be followed without it: what may have the one may have
     /// the other.
     fn entangled(&self, path: &str) -> BTreeSet<Path> {

@@ -28,7 +28,7 @@ use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{AsyncId, FileId, MessageId, SessionId, TreeId};
 use smb_proto::msg::tree_connect::{ShareFlags, ShareType};
 use smb_proto::msg::{Request, Response};
-use smb_proto::{Header, NtStatus};
+use smb_proto::{Dialect, Header, NtStatus};
 
 use self::ask::{Asked, Meaning};
 use self::model::{Answer, Model};
@@ -132,6 +132,8 @@ pub struct Files {
     handles: BTreeMap<FileId, Handle>,
     /// MaxReadSize and MaxWriteSize of the smallest server that was seen.
     max_io: u32,
+    /// Connections of dialect 2.0.2, in which a WRITE has no flags ([MS-SMB2] 2.2.21).
+    flagless: BTreeSet<ConnId>,
     judged: u64,
 }
 
@@ -146,6 +148,7 @@ impl Default for Files {
             trees: BTreeMap::new(),
             handles: BTreeMap::new(),
             max_io: u32::MAX,
+            flagless: BTreeSet::new(),
             judged: 0,
         }
     }
@@ -315,6 +318,9 @@ impl Files {
             self.model.add(sent.no, op);
             return role;
         };
+        if let Meaning::Followed(What::Write { through, .. }) = &mut asked.what {
+            *through &= !self.flagless.contains(&conn);
+        }
         // [MS-SMB2] 3.3.5.9: MAXIMUM_ALLOWED gives nothing beyond TreeConnect.MaximalAccess.
         if let (Meaning::Followed(What::Create(c)), Some(t)) = (&mut asked.what, known_tree)
             && c.maximum
@@ -487,6 +493,9 @@ impl Files {
         }
         if let Response::Negotiate(r) = body {
             self.max_io = self.max_io.min(r.max_read_size).min(r.max_write_size);
+            if r.dialect_revision == Dialect::Smb202 as u16 {
+                self.flagless.insert(conn);
+            }
         }
         match sent.role {
             Role::Setup { .. } => self.set_up(conn, header, body, &sent),

@@ -378,6 +378,8 @@ fn agrees(op: &Op, outcome: &Outcome, answer: Answer<'_>) -> bool {
         (Outcome::Refused(_), _) => false,
         (Outcome::Done, Response::Error(_)) => false,
         (Outcome::Done, _) => good,
+        (Outcome::Refusal, Response::Error(_)) => status != NtStatus::FILE_CLOSED,
+        (Outcome::Refusal, _) => false,
         (Outcome::Anything, _) => status != NtStatus::FILE_CLOSED,
         (Outcome::Data(data), Response::Read(r)) => good && r.data == *data,
         (Outcome::SomeData(max), Response::Read(r)) => good && r.data.len() <= *max as usize,

@@ -26,6 +26,7 @@ pub(super) struct Create {
     pub(super) dir: bool,
     pub(super) nondir: bool,
     pub(super) doc: bool,
+    pub(super) through: bool,
     /// It gives attributes that make the server refuse things later.
     pub(super) odd: bool,
 }
@@ -88,6 +89,11 @@ pub(super) enum What {
         open: No,
         offset: u64,
         data: Bytes,
+        /// On stable storage before the answer.
+        through: bool,
+    },
+    Flush {
+        open: No,
     },
     /// `cut`: makes the file smaller, never larger.
     Resize {
@@ -146,6 +152,7 @@ impl What {
             | Self::Write { open, .. }
             | Self::Resize { open, .. }
             | Self::Zero { open, .. }
+            | Self::Flush { open }
             | Self::Smash { open }
             | Self::Harden { open }
             | Self::Delete { open, .. }
@@ -237,6 +244,8 @@ pub(super) enum Outcome {
     Done,
     /// Anything but STATUS_FILE_CLOSED.
     Anything,
+    /// Any refusal but STATUS_FILE_CLOSED.
+    Refusal,
     Data(Vec<u8>),
     /// So many bytes at most, whatever they are.
     SomeData(u32),

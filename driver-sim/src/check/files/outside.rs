@@ -23,20 +23,14 @@ impl Files {
             Outside::Touched { path } => self.model.forget(&fold(path)),
             Outside::Present { path, content } => self.present(path, *content),
             Outside::Lost => {
-                let (judged, given_up) = (self.judged, self.model.given_up);
-                // The disk keeps descriptors, and the files that have several names.
-                let env = std::mem::take(&mut self.model.env);
+                let mut model = std::mem::take(&mut self.model);
+                model.lost();
                 *self = Self {
-                    judged,
+                    model,
+                    judged: self.judged,
                     next: self.next,
-                    ..Self::unknown()
+                    ..Self::default()
                 };
-                self.model.given_up = given_up;
-                self.model.env.security = env.security;
-                if env.linked {
-                    self.model.env.linked = true;
-                    self.model.env.vague = env.vague;
-                }
             }
             Outside::Drained => {
                 for op in self.model.pending.values_mut() {
@@ -63,6 +57,7 @@ impl Files {
                 let node = config.state.open(*open).map(|o| o.node);
                 if let Some(n) = node.and_then(|n| config.state.node_mut(n)) {
                     n.content = None;
+                    n.flushed = false;
                 }
             }
         }
@@ -73,6 +68,7 @@ impl Files {
         let node = Node {
             dir: content.is_none(),
             content: content.map(|c| Arc::new(c.to_vec())),
+            flushed: true,
             ..Node::default()
         };
         for config in &mut self.model.configs {
@@ -126,6 +122,7 @@ fn concerns(vfs: &VfsOp, what: &What) -> bool {
         VfsOp::CheckEmpty { .. } => matches!(what, W::Delete { .. }),
         VfsOp::SetBasic { .. } => matches!(what, W::Write { .. } | W::Resize { .. }),
         VfsOp::Close { .. } => matches!(what, W::Close { .. }),
+        VfsOp::Flush { .. } => matches!(what, W::Flush { .. }),
         _ => false,
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub(super) dir: bool,
     /// `None`: not known.
     pub(super) content: Option<Arc<Vec<u8>>>,
+    /// The content is on stable storage.
+    pub(super) flushed: bool,
     /// Sorted.
     pub(super) locks: Vec<Lock>,
     /// Goes with its last open.
@@ -40,6 +42,8 @@ pub(super) struct Open {
     pub(super) share: u32,
     /// FILE_DELETE_ON_CLOSE.
     pub(super) doc: bool,
+    /// FILE_WRITE_THROUGH.
+    pub(super) through: bool,
     /// A CLOSE has begun.
     pub(super) closing: bool,
     /// It may have fewer rights than `access` says.

@@ -71,8 +71,34 @@ fn by_kind(env: &Env, config: &Config, no: No, op: &Op, stage: &Stage) -> Nexts 
         } => with_open(state, *open, stage, |node| {
             read(state, op, *open, node, (*offset, *len, *min), stage)
         }),
-        What::Write { open, offset, data } => with_open(state, *open, stage, |node| {
-            write(state, *open, node, *offset, data, stage)
+        What::Write {
+            open,
+            offset,
+            data,
+            through,
+        } => with_open(state, *open, stage, |node| {
+            // What was stable stays so, if this goes there too.
+            let through = *through || state.open(*open).is_some_and(|o| o.through);
+            let stays = through && state.nodes[&node].flushed;
+            let mut all = write(state, *open, node, *offset, data, stage);
+            for (state, stage) in &mut all {
+                if stays
+                    && let (Stage::Over(Outcome::Wrote(_)), Some(n)) = (stage, state.node_mut(node))
+                {
+                    n.flushed = true;
+                }
+            }
+            all
+        }),
+        What::Flush { open } => with_open(state, *open, stage, |node| {
+            let mut flushed = state.clone();
+            if let Some(n) = flushed.node_mut(node) {
+                n.flushed = true;
+            }
+            vec![
+                (flushed, Stage::Over(Outcome::Done)),
+                over(state, Outcome::Refusal),
+            ]
         }),
         What::Resize { open, size, cut } => with_open(state, *open, stage, |node| {
             resize(state, *open, node, *size, *cut)
@@ -337,6 +363,7 @@ fn changed(
     let mut state = state.clone();
     if let Some(n) = state.node_mut(node) {
         n.content = n.content.as_ref().and_then(change);
+        n.flushed = false;
     }
     (state, Stage::Over(outcome))
 }

@@ -406,6 +406,7 @@ impl Machine {
 
     /// The machine loses its power, and starts again.
     fn crash(&mut self) -> Result<(), Failure> {
+        self.disk.crash(self.now, &self.panel);
         for wire in &mut self.wires {
             if let Some(conn) = wire.conn.take() {
                 self.panel.tell(self.now, &Seen::Disconnected { conn });
@@ -418,7 +419,6 @@ impl Machine {
         self.by_conn.clear();
         self.questions.clear();
         self.eye.with(|s| s.ledger.clear());
-        self.disk.crash(self.now, &self.panel);
         self.starts += 1;
         self.engine = server::engine(&self.plan, &self.disk.fs, self.starts);
         self.engine.observe(Box::new(self.eye.clone()));
