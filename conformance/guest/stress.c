@@ -1,7 +1,9 @@
 /*
  * Random operations on names in one directory, compared with a model in memory.
  *
- * usage: stress [-s SEED] [-n OPERATIONS] DIRECTORY [SAME-DIRECTORY]
+ * usage: stress [-s SEED] [-n OPERATIONS] [-d] DIRECTORY [SAME-DIRECTORY]
+ *
+ * -d: makes the kernel forget names and attributes whenever the directory is used through its other name.
  *
  * Creates, removes, renames (onto others too), links, appends, lists and looks
  * up in a few nested directories, each operation through either name of the
@@ -31,7 +33,7 @@ struct entry {
 
 static uint64_t state = 1;
 static const char *roots[2];
-static int at;
+static int at, drop;
 static long number;
 static struct entry model[FOLDERS][NAMES];
 
@@ -41,6 +43,20 @@ static uint64_t next(void) /* splitmix64 */
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return z ^ (z >> 31);
+}
+
+static void change_side(int to)
+{
+	if (to == at)
+		return;
+	at = to;
+	if (!drop)
+		return;
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	if (fd < 0 || write(fd, "2", 1) != 1 || close(fd) != 0) {
+		perror("/proc/sys/vm/drop_caches");
+		exit(2);
+	}
 }
 
 static int below(int bound) { return (int)(next() % (uint64_t)bound); }
@@ -95,7 +111,11 @@ static void read_whole(int folder, int name)
 	long got = read(fd, content, sizeof content);
 	check(got == entry->size, "content", folder, name, "wrong length");
 	for (long i = 0; i < got; i++)
-		check(content[i] == entry->value, "content", folder, name, "wrong");
+		if (content[i] != entry->value) {
+			char seen[100];
+			snprintf(seen, sizeof seen, "of %ld bytes, %02x instead of %02x at %ld", got, content[i], entry->value, i);
+			check(0, "content", folder, name, seen);
+		}
 	check(close(fd) == 0, "close", folder, name, "refused");
 }
 
@@ -221,14 +241,15 @@ int main(int argc, char **argv)
 	long count = 10000;
 	int option;
 	char p[4096];
-	while ((option = getopt(argc, argv, "s:n:")) != -1)
+	while ((option = getopt(argc, argv, "s:n:d")) != -1)
 		switch (option) {
 		case 's': state = strtoull(optarg, NULL, 10); break;
 		case 'n': count = atol(optarg); break;
+		case 'd': drop = 1; break;
 		default: return 2;
 		}
 	if (optind >= argc) {
-		fprintf(stderr, "usage: stress [-s SEED] [-n OPERATIONS] DIRECTORY [SAME-DIRECTORY]\n");
+		fprintf(stderr, "usage: stress [-s SEED] [-n OPERATIONS] [-d] DIRECTORY [SAME-DIRECTORY]\n");
 		return 2;
 	}
 	roots[0] = argv[optind];
@@ -240,7 +261,7 @@ int main(int argc, char **argv)
 	}
 	for (number = 0; number < count; number++) {
 		int folder = below(FOLDERS), name = below(NAMES), kind = below(20);
-		at = below(2);
+		change_side(below(2));
 		switch (kind) {
 		case 0: case 1: case 2: case 3: create(folder, name); break;
 		case 4: case 5: append(folder, name); break;
