@@ -16,15 +16,29 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Connected to a share as `demo`.
+    #[allow(
+        dead_code,
+        reason = "each program that includes this needs a part of it"
+    )]
     pub(crate) fn mount(address: SocketAddr, config: ClientConfig, share: &str) -> (Self, Target) {
+        let demo = Credentials::new("demo", "demo");
+        Self::mount_as(address, config, demo, share)
+    }
+
+    /// Connected to a share.
+    pub(crate) fn mount_as(
+        address: SocketAddr,
+        config: ClientConfig,
+        credentials: Credentials,
+        share: &str,
+    ) -> (Self, Target) {
         let mut wire = Self {
             client: Client::new(config),
             socket: TcpStream::connect(address).unwrap(),
         };
         wire.client.negotiate();
         assert!(matches!(wire.event(), ClientEvent::Negotiated(_)));
-        let demo = Credentials::new("demo", "demo");
-        wire.client.logon(demo, LogonFor::New);
+        wire.client.logon(credentials, LogonFor::New);
         let ClientEvent::LoggedOn { session, .. } = wire.event() else {
             panic!("no logon");
         };
