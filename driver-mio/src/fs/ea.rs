@@ -9,7 +9,9 @@ use smb_engine::vfs::{Ea, VfsError, VfsReply, VfsResult};
 use super::LocalFs;
 use super::error::os;
 use super::handle::{Node, Open};
-use super::xattr::{DOSATTRIB, Holder, NTACL_USER, REPARSE, STREAM_PREFIX, USER};
+use super::xattr::{
+    BIG_STREAM_PREFIX, DOSATTRIB, Holder, NTACL_USER, REPARSE, STREAM_PREFIX, USER,
+};
 
 /// Attributes in the user's space that are not EAs: ours, and those of Samba.
 const RESERVED: [&str; 5] = [
@@ -32,7 +34,9 @@ fn is_reserved(attribute: &str) -> bool {
             .get(..prefix.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
     };
-    RESERVED.iter().any(|r| attribute.eq_ignore_ascii_case(r)) || starts(STREAM_PREFIX)
+    RESERVED.iter().any(|r| attribute.eq_ignore_ascii_case(r))
+        || starts(STREAM_PREFIX)
+        || starts(BIG_STREAM_PREFIX)
 }
 
 /// The EA that an attribute holds.

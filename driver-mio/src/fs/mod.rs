@@ -14,6 +14,7 @@ mod acl;
 mod cache;
 mod change_time;
 mod create;
+mod depot;
 mod dir;
 mod dosattrib;
 mod ea;
@@ -41,7 +42,7 @@ mod xattr;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -93,6 +94,7 @@ pub struct LocalFs {
     handles: handle::Handles,
     change_times: change_time::ChangeTimes,
     open_streams: streams::OpenStreams,
+    depot: Arc<depot::Depot>,
     /// Locks of files and directories, by a hash of their identity: several share one.
     locks: [Mutex<()>; LOCKS],
     xattrs: bool,
@@ -142,6 +144,12 @@ impl LocalFs {
         let volume = volume::Constants::read(root.as_fd(), &stat)
             .map_err(|source| LocalFsError::Open { path: at(), source })?;
 
+        let of_depot = root.try_clone().map_err(|_| LocalFsError::Open {
+            path: at(),
+            source: Errno::MFILE,
+        })?;
+        let depot = Arc::new(depot::Depot::new(of_depot, own.uid()));
+
         let mut notes = Vec::new();
         let shown = path.display();
         if !xattrs {
@@ -184,6 +192,7 @@ impl LocalFs {
             handles: handle::Handles::default(),
             change_times: change_time::ChangeTimes::default(),
             open_streams: streams::OpenStreams::default(),
+            depot,
             locks: [const { Mutex::new(()) }; LOCKS],
             xattrs,
             ntacl: if privileged {
@@ -241,6 +250,7 @@ impl Backend for LocalFs {
     fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {
         let changed = changed_by(&op).filter(|_| !self.change_times.is_empty());
         let done = self.carry_out(by, op);
+        self.depot.bury();
         if !matches!(done, Err(_) | Ok(VfsReply::Written(0)))
             && let Some(open) = changed.and_then(|handle| self.handles.get(handle).ok())
         {

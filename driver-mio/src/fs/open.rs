@@ -76,9 +76,6 @@ fn stop_at_last(node: &Node, info: &FileInfo, wanted: bool) -> Result<(), VfsErr
 impl LocalFs {
     /// Whether a name that clients must not see lies on the way (`Err`) or at the end.
     pub(super) fn check_veto(&self, path: &SharePath) -> Result<bool, VfsError> {
-        if self.options.veto_files.is_empty() {
-            return Ok(false);
-        }
         let mut names = path.components().rev();
         let last = names.next().is_some_and(|n| self.options.vetoed(n));
         if names.any(|n| self.options.vetoed(n)) {
@@ -130,6 +127,10 @@ impl LocalFs {
         how: OpenHow,
     ) -> VfsResult {
         let OpenHow { data, open_reparse } = how;
+        // Whatever name led here: an 8.3 name, say, or a link of the host.
+        if found.at.components().any(|name| self.options.vetoed(name)) {
+            return Err(VfsError::NotFound);
+        }
         let kind = file_type(&found.stat);
         let id = node_id(&found.stat);
         let (node, mut writable) = with_access(found.fd, kind, data).map_err(os)?;

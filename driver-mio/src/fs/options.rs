@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smb_engine::names::Pattern;
+use smb_engine::names::{Pattern, same_name};
 use smb_proto::dtyp::Sid;
 
 /// Settings of one local directory; the names are those of ksmbd.conf and smb.conf.
@@ -59,7 +59,8 @@ impl Default for LocalOptions {
 impl LocalOptions {
     /// Whether clients must not see this name.
     pub(super) fn vetoed(&self, name: &str) -> bool {
-        self.veto_files.iter().any(|p| p.matches(name))
+        (name.starts_with('.') && same_name(name, super::depot::NAME))
+            || self.veto_files.iter().any(|p| p.matches(name))
     }
 }
 

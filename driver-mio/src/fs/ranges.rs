@@ -108,16 +108,7 @@ impl LocalFs {
             if offset >= beyond.min(stream.size(&open.node)?) {
                 return Ok(VfsReply::Done);
             }
-            let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-            self.change_stream(by, open, |stream| {
-                stream.modify(&open.node, |data| {
-                    let end = clamp(beyond).min(data.len());
-                    if let Some(part) = data.get_mut(clamp(offset)..end) {
-                        part.fill(0);
-                    }
-                    Ok(())
-                })
-            })?;
+            self.change_stream(by, open, |stream| stream.zero(&open.node, offset, beyond))?;
             return Ok(VfsReply::Done);
         }
         self.need_writable(open)?;

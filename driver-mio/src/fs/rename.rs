@@ -10,7 +10,7 @@ use smb_engine::vfs::{Location, SharePath, VfsError, VfsReply, VfsResult};
 
 use super::LocalFs;
 use super::error::{os, retry};
-use super::handle::{Open, lock};
+use super::handle::{Node, Open, lock};
 use super::meta::node_id;
 use super::names::{to_host, to_share};
 use super::path::{Place, file_type, stat_fd};
@@ -146,13 +146,18 @@ impl LocalFs {
         if file_type(&stat) == FileType::Directory {
             return Err(VfsError::AccessDenied);
         }
+        let replaced = Node::path_only(fd);
+        let sides = self.sides_of(&replaced, node_id(&stat));
         if node_id(&stat) == open.id {
             // Another name of the same file: POSIX would leave both.
             unlink(from, &source.host, false)?;
         } else if open.kind == FileType::Directory {
-            return replace_file_by_directory(from, &source.host, to, &present, host);
+            replace_file_by_directory(from, &source.host, to, &present, host)?;
+            self.drop_sides_if_gone(&replaced, sides);
+            return Ok(());
         } else {
             retry(|| fs::renameat(from, &source.host[..], to, &present[..])).map_err(os)?;
+            self.drop_sides_if_gone(&replaced, sides);
         }
         if present != host {
             rename_new(to, &present, to, host)?;
@@ -218,6 +223,8 @@ impl LocalFs {
             return Err(VfsError::AccessDenied);
         }
         if node_id(&stat) != open.id {
+            let replaced = Node::path_only(fd);
+            let sides = self.sides_of(&replaced, node_id(&stat));
             // A link cannot replace a name, a rename can.
             let temporary = temporary_name();
             link(&temporary)?;
@@ -225,6 +232,7 @@ impl LocalFs {
                 unlink(dir, &temporary, false)?;
                 return Err(os(e));
             }
+            self.drop_sides_if_gone(&replaced, sides);
         }
         if present != host {
             rename_new(dir, &present, dir, &host)?;
@@ -251,11 +259,14 @@ impl LocalFs {
         let entry = self.entry_of(place, open)?;
         self.change_times.forget(dir_id);
         let dir = entry.place.dir.as_fd();
+        let sides = self.sides_of(&open.node, open.id);
         match unlink(dir, &entry.host, open.kind == FileType::Directory) {
             // What was opened through a link is a directory, its name is not.
-            Err(VfsError::NotADirectory) => unlink(dir, &entry.host, false),
-            done => done,
+            Err(VfsError::NotADirectory) => return unlink(dir, &entry.host, false),
+            done => done?,
         }
+        self.drop_sides_if_gone(&open.node, sides);
+        Ok(())
     }
 }
 

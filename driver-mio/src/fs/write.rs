@@ -28,6 +28,9 @@ impl LocalFs {
         if open.stream.is_some() {
             self.change_stream(by, open, |stream| stream.write(&open.node, at, data))?;
             if through {
+                if let Some(stream) = &open.stream {
+                    stream.sync(&open.node)?;
+                }
                 sync(open, false)?;
             }
             return Ok(VfsReply::Written(written));
@@ -50,6 +53,9 @@ impl LocalFs {
     }
 
     pub(super) fn flush(&self, open: &Open) -> VfsResult {
+        if let Some(stream) = &open.stream {
+            stream.sync(&open.node)?;
+        }
         sync(open, true)?;
         Ok(VfsReply::Done)
     }
@@ -70,15 +76,12 @@ impl LocalFs {
 
     pub(super) fn set_allocation(&self, by: &Identity, open: &Open, size: u64) -> VfsResult {
         if let Some(stream) = &open.stream {
-            if size == stream.size(&open.node)? {
-                return Ok(VfsReply::Done);
+            if !open.writable {
+                return Err(VfsError::AccessDenied);
             }
-            self.change_stream(by, open, |stream| {
-                stream.modify(&open.node, |data| {
-                    data.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-                    Ok(())
-                })
-            })?;
+            if size < stream.size(&open.node)? {
+                self.change_stream(by, open, |stream| stream.set_size(&open.node, size))?;
+            }
             return Ok(VfsReply::Done);
         }
         self.need_writable(open)?;

@@ -13,6 +13,8 @@ use super::error::retry;
 pub(super) const DOSATTRIB: &str = "user.DOSATTRIB";
 /// Streams: prefix, then the stream's name, then its type.
 pub(super) const STREAM_PREFIX: &str = "user.DosStream.";
+/// Streams whose data lie elsewhere; the prefix is as long, so that the same names fit.
+pub(super) const BIG_STREAM_PREFIX: &str = "user.BigStream.";
 /// The type behind a stream's name.
 pub(super) const STREAM_TYPE: &str = ":$DATA";
 /// The security descriptor, where the server may write it.

@@ -92,7 +92,7 @@ checks! {
     Capabilities::HARD_LINKS => namespace { linked link_replaces link_of_directory }
     Capabilities::empty() => listing { complete patterns restarted independent changing items }
     Capabilities::STREAMS => streams {
-        apart listed removed renamed overwritten on_directories created_with_file follow_the_file
+        apart listed removed renamed overwritten on_directories created_with_file follow_the_file large
     }
     Capabilities::SPARSE => ranges { zeroed sparse allocated limited }
     Capabilities::TRIM => ranges { trimmed }

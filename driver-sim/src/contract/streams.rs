@@ -130,3 +130,27 @@ pub(super) fn follow_the_file(p: &Probe<'_>) {
     p.put("g", b"new");
     assert!(p.is_missing("g:s"));
 }
+
+/// A stream holds as much as a file, whatever the backend keeps small ones in.
+pub(super) fn large(p: &Probe<'_>) {
+    p.put("f", b"main");
+    p.put("f:s", b"small");
+    let stream = p.open("f:s");
+    let data: Vec<u8> = (0..150_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    p.write(stream, 5, &data);
+    let whole = [b"small", &data[..]].concat();
+    assert_eq!(p.content("f:s"), whole);
+    assert_eq!(p.streams(stream)[1].size, 150_005);
+    p.rename(stream, "f:s", "f:t", false).unwrap();
+    let main = p.open("f");
+    p.rename(main, "f", "g", false).unwrap();
+    assert_eq!(p.content("g:t"), whole);
+    p.set_size(stream, 0).unwrap();
+    assert!(p.content("g:t").is_empty());
+    p.set_size(stream, 300_000).unwrap();
+    assert_eq!(p.content("g:t"), vec![0; 300_000]);
+    p.remove(stream, "g:t").unwrap();
+    assert!(p.is_missing("g:t"));
+    p.put("g:t", b"new");
+    assert_eq!(p.content("g:t"), b"new");
+}
