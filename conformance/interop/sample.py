@@ -9,7 +9,10 @@ from harness import paths, proc
 from harness.server import HOST, USER, Server
 from harness.tap import Tap
 
+from .copy import copy
+
 SHARE = "t1"
+COPIES = "t2"
 
 # Name to the attributes that `setmode` of smbclient sets; a directory ends with "/".
 ATTRIBUTES = {
@@ -63,8 +66,8 @@ class Session:
         self._relay.__exit__(*exception)
         library.reset_connection_cache(fail_on_error=False, connection_cache=self._cache)
 
-    def _unc(self, name: str) -> str:
-        return rf"\\{HOST}\{SHARE}" + "\\" + name.rstrip("/").replace("/", "\\")
+    def _unc(self, name: str, share: str = SHARE) -> str:
+        return rf"\\{HOST}\{share}" + "\\" + name.rstrip("/").replace("/", "\\")
 
     def _program(self, program: str, *words: str, target: str = f"/{SHARE}") -> str:
         command = [paths.tool(program, "smbclient"), "-s", "/dev/null", "-U", USER.login]
@@ -110,18 +113,50 @@ class Session:
         with library.open_file(self._unc(name), mode="wb", buffering=0, **self._options) as file:
             file.write(data)
 
-    def look(self) -> dict[str, dict[str, object]]:
-        """What this server shows of the sample: name to property to value."""
-        return {name: self._look_at(name) for name in sorted(ATTRIBUTES)}
+    def alter(self) -> None:
+        """Changes attributes, access control, streams and EAs of a sample that is there, through this server."""
+        self._commands('setmode "hidden.txt" -h+s', 'setmode "read-only.txt" -r+h', 'setmode "directory" +h')
+        entry = ACES["plain.txt"][0]
+        self._program("smbcacls", "plain.txt", "-M", entry.replace("0x001200a9", "0x001f01ff"), "--numeric")
+        self._program("smbcacls", "directory", "-D", ACES["directory/"][0], "--numeric")
+        self._program("smbcacls", "archive.bin", "-a", "ACL:S-1-5-11:DENIED/0x0/0x00000040", "--numeric")
+        self._program("smbcacls", "hidden.txt", "-G", "S-1-5-32-545", "--numeric")
+        library.remove(self._unc("plain.txt:large"), **self._options)
+        self._write("plain.txt:Zone.Identifier", b"shorter")
+        self._write("hidden.txt:late", b"a stream of a file that had none")
+        library.removexattr(self._unc("archive.bin"), "PLAIN", **self._options)
+        library.setxattr(self._unc("archive.bin"), "mixedCase", b"other", **self._options)
 
-    def _look_at(self, name: str) -> dict[str, object]:
-        unc = self._unc(name)
+    def copy(self) -> None:
+        """Copies the sample to the other share, with everything."""
+        for name in sorted(ATTRIBUTES):
+            directory = name.endswith("/")
+            source, target = self._unc(name), self._unc(name, COPIES)
+            streams = [s.name for s in library.liststreams(source, **self._options) if s.name != "::$DATA"]
+
+            def set_ea(key: str, value: bytes, target: str = target) -> None:
+                library.setxattr(target, key, value, **self._options)
+
+            copy(source, target, directory, streams, self._eas(source), self._options, set_ea)
+        # what was made in it has changed the time of a directory: these come last, as robocopy does
+        for name in sorted((n for n in ATTRIBUTES if n.endswith("/")), reverse=True):
+            stat = library.stat(self._unc(name), **self._options)
+            times = (stat.st_atime_ns, stat.st_mtime_ns)
+            library.utime(self._unc(name, COPIES), ns=times, **self._options)
+
+    def look(self, share: str = SHARE) -> dict[str, dict[str, object]]:
+        """What this server shows of the sample: name to property to value."""
+        return {name: self._look_at(name, share) for name in sorted(ATTRIBUTES)}
+
+    def _look_at(self, name: str, share: str) -> dict[str, object]:
+        unc = self._unc(name, share)
         stat = library.stat(unc, **self._options)
         seen: dict[str, object] = {
             "attributes": hex(stat.st_file_attributes),
             "created": stat.st_ctime_ns,
             "written": stat.st_mtime_ns,
-            "access control": self._entries(name),
+            "access control": self._entries(name, share),
+            "allinfo": self._allinfo(name, share),
             "EAs": {key: value.hex() for key, value in self._eas(unc)},
         }
         for stream in library.liststreams(unc, **self._options):
@@ -139,8 +174,16 @@ class Session:
         names = sorted(library.listxattr(unc, **self._options))
         return [(name.decode(), library.getxattr(unc, name, **self._options)) for name in names]
 
-    def _entries(self, name: str) -> list[str]:
-        lines = self._program("smbcacls", name.rstrip("/"), "--numeric").splitlines()
+    def _allinfo(self, name: str, share: str) -> list[str]:
+        """What `allinfo` of smbclient says of times, attributes and streams."""
+        bare = name.rstrip("/").replace("/", "\\")
+        lines = self._program("smbclient", "-c", f'allinfo "{bare}"', target=f"/{share}").splitlines()
+        # reading changes the time of the last access, smbd shows the time of writing as that of change, and a server
+        # may give 8.3 names or not
+        return sorted(line for line in lines if line.startswith(("create_", "write_", "attr", "stream:")))
+
+    def _entries(self, name: str, share: str) -> list[str]:
+        lines = self._program("smbcacls", name.rstrip("/"), "--numeric", target=f"/{share}").splitlines()
         return [line for line in lines if line.startswith(("ACL:", "OWNER:", "GROUP:", "CONTROL:"))]
 
 
