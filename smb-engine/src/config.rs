@@ -97,6 +97,9 @@ pub struct Limits {
     /// When the first write to an open file shows in its write time; later ones show when the file is
     /// closed. Zero: each at once.
     pub write_time_delay: Duration,
+    /// How long a client has to acknowledge the break of an oplock or lease
+    /// ([MS-SMB2] 3.3.2.1 and 3.3.2.5: 35 seconds).
+    pub break_after: Duration,
 }
 
 impl Default for Limits {
@@ -126,6 +129,7 @@ impl Default for Limits {
             max_notify_bytes: 64 << 10,
             interim_after: Duration::from_millis(500),
             write_time_delay: Duration::from_secs(2),
+            break_after: Duration::from_secs(35),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The server: what goes in and what comes out, and nothing else.
 
 use crate::config::Config;
-use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, teardown, write_time};
+use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, teardown, write_time};
 use crate::dispatch;
 use crate::error::Fault;
 use crate::journal::{Desk, InputRef, Recorder};
@@ -140,6 +140,8 @@ impl Server {
                 }
                 Timer::Idle(session) => self.idle(now, session),
                 Timer::WriteTime(file) => write_time::due(&mut self.core, file),
+                Timer::OplockBreak(open) => breaks::oplock_overdue(&mut self.core, now, open),
+                Timer::LeaseBreak(lease) => breaks::lease_overdue(&mut self.core, now, lease),
                 Timer::Expire(session) => {
                     if let Some(s) = self.core.sessions.get_mut(session) {
                         s.expire();
@@ -185,7 +187,7 @@ impl Server {
             .core
             .ops
             .iter()
-            .filter(|(_, op)| matches!(op.wait, Wait::Lock(_) | Wait::Notify(_)))
+            .filter(|(_, op)| matches!(op.wait, Wait::Lock(_) | Wait::Notify(_) | Wait::Break(_)))
             .map(|(id, _)| id)
             .collect();
         for op in waiting {

@@ -265,9 +265,7 @@ pub const PARAMS: &[Param] = &[
     param!(global "share:fake_fscaps" => fake_fscaps {
         "what the file system can do is reported as it is", ["64"]
     }),
-    param!(global "smb2 leases" => smb2_leases {
-        "leases are not supported yet", ["no"]
-    }),
+    param!(global "smb2 leases" => smb2_leases),
     param!(global "smb2 max credits" => smb2_max_credits),
     param!(global "smb2 max read" => smb2_max_read),
     param!(global "smb2 max trans" => smb2_max_trans),
@@ -322,7 +320,7 @@ pub const PARAMS: &[Param] = &[
     param!(share "hide dot files" => hide_dot_files),
     param!(share "inherit owner" => inherit_owner),
     param!(share "invalid users" => invalid_users),
-    param!(share "oplocks" => oplocks { "oplocks are not supported yet", ["no"] }),
+    param!(share "oplocks" => oplocks),
     param!(share "path" | "directory" => path),
     param!(share "read list" => read_list),
     param!(share "read only" => read_only),

@@ -1,7 +1,7 @@
 //! Oplocks and leases: what a CREATE may be granted, and when a break may come.
 //!
-//! A server that keeps no caching state grants nothing. [`Levels::granting`] is where a server that
-//! does is told apart; until then every level but none, and every break, is wrong.
+//! A level is at most what was asked for, a lease is given only to who asked for one, and a break goes
+//! to who holds something.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,6 @@ struct Asked {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub struct Levels {
-    granting: bool,
     asked: BTreeMap<(ConnId, MessageId), Asked>,
     /// Opens with a level.
     held: BTreeMap<FileId, (ConnId, OplockLevel)>,
@@ -37,16 +36,6 @@ fn wrong(what: String) -> Violation {
 }
 
 impl Levels {
-    /// For a server that grants oplocks and leases: a level is at most what was asked for, a lease is
-    /// given only to who asked for one, and a break goes to who holds something.
-    #[must_use]
-    pub fn granting() -> Self {
-        Self {
-            granting: true,
-            ..Self::default()
-        }
-    }
-
     fn created(
         &mut self,
         conn: ConnId,
@@ -57,12 +46,6 @@ impl Levels {
         let lease = r.contexts.iter().any(|c| c.name.as_ref() == Lease::NAME);
         if level == OplockLevel::NONE && !lease {
             return Ok(());
-        }
-        if !self.granting {
-            return Err(wrong(format!(
-                "{} was granted level {level:?} by a server that keeps none",
-                r.file_id
-            )));
         }
         if level.0 > asked.level.0 || (lease && !asked.lease) {
             return Err(wrong(format!(

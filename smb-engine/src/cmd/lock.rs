@@ -6,7 +6,7 @@ use smb_proto::{NtStatus, msg};
 
 use super::{CmdResult, Cx, Phase, Step};
 use crate::core::range_lock::{self, Wanted};
-use crate::core::{File, Open, RangeLock, Wait, Wake};
+use crate::core::{File, Open, RangeLock, Wait, Wake, breaks};
 use crate::dispatch;
 use crate::status::Refusal;
 use crate::table::Id;
@@ -110,6 +110,7 @@ fn lock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult {
         return Err(Refusal(NtStatus::INSUFFICIENT_RESOURCES));
     }
     if range_lock::lock_all(&mut f.locks, id, &wanted) {
+        breaks::data_changes(cx.core, cx.now, id);
         return Ok(msg::Response::Lock(Response).into());
     }
     match wanted.first() {
@@ -182,6 +183,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     let granted = range_lock::lock_all(&mut f.locks, id, &[state.wanted]);
     if granted {
         f.lock_waiters.retain(|w| *w != op);
+        breaks::data_changes(cx.core, cx.now, id);
         Ok(msg::Response::Lock(Response).into())
     } else {
         // It keeps its place among those who wait.

@@ -30,7 +30,7 @@ use smb_proto::msg;
 use smb_proto::{Dialect, Header, NtStatus};
 
 use crate::config::BackendId;
-use crate::core::{Core, FileOpen, Op, Open, Session, Tree, Wait, Wake};
+use crate::core::{Core, File, FileOpen, Op, Open, Session, Tree, Wait, Wake, breaks};
 use crate::error::Fault;
 use crate::output::{Completion, ConnId, Output, Query, Token};
 use crate::status::Refusal;
@@ -263,6 +263,10 @@ impl Cx<'_> {
     pub(crate) fn ask_vfs(&mut self, op: VfsOp) -> Result<(), Refusal> {
         let file = self.file_open()?;
         let (backend, by) = (file.backend, file.by.clone());
+        if op.changes_data() {
+            let (id, _) = self.open()?;
+            breaks::data_changes(self.core, self.now, id);
+        }
         self.ask_backend(backend, by, op)
     }
 
@@ -311,6 +315,19 @@ impl Cx<'_> {
     pub(crate) fn wait_for(&mut self, wait: Wait) -> Result<(), Refusal> {
         self.op_mut()?.wait = wait;
         Ok(())
+    }
+
+    /// Waits until others have given up what they cache of a file. The client learns at once that it
+    /// has to wait, where it can be told.
+    pub(crate) fn wait_for_breaks(&mut self, row: Id<File>) -> Result<(), Refusal> {
+        if self.is_last() {
+            self.go_async()?;
+        }
+        let op = self.op;
+        if let Some(f) = self.core.files.get_mut(row) {
+            f.break_waiters.push(op);
+        }
+        self.wait_for(Wait::Break(row))
     }
 
     /// Sends the interim answer at once: the operation will wait for others, not for a disk

@@ -66,6 +66,8 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &Request, raw: &Bytes) -> CmdResul
     };
     let mut capabilities = GlobalCapabilities::empty();
     capabilities.set(GlobalCapabilities::LARGE_MTU, dialect.has_multi_credit());
+    let leases = config.leases && dialect >= Dialect::Smb210;
+    capabilities.set(GlobalCapabilities::LEASING, leases);
     capabilities.set(
         GlobalCapabilities::MULTI_CHANNEL,
         config.multichannel

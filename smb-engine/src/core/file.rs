@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lease::Lease;
 use super::write_time::WriteTime;
 use super::{Op, Open};
 use crate::identity::Identity;
@@ -48,6 +49,10 @@ pub(crate) struct File {
     pub(crate) lock_waiters: Vec<Id<Op>>,
     /// Which write time clients see.
     pub(crate) write_time: WriteTime,
+    /// Leases on it.
+    pub(crate) leases: Vec<Id<Lease>>,
+    /// Operations that wait for breaks of oplocks and leases on it.
+    pub(crate) break_waiters: Vec<Id<Op>>,
 }
 
 impl File {
@@ -60,6 +65,8 @@ impl File {
             locks: Vec::new(),
             lock_waiters: Vec::new(),
             write_time: WriteTime::default(),
+            leases: Vec::new(),
+            break_waiters: Vec::new(),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What must hold between the tables after every input.
 
-use super::{Core, OpenKind, SessionState};
+use smb_proto::create_ctx::LeaseState;
+
+use super::breaks::Cache;
+use super::caching::{self, Caching};
+use super::{Core, File, OpenKind, SessionState};
+use crate::table::Id;
 
 /// Walks all tables. The sentence names the first disagreement.
 pub(crate) fn check(core: &Core) -> Result<(), String> {
@@ -8,6 +13,7 @@ pub(crate) fn check(core: &Core) -> Result<(), String> {
     sessions(core)?;
     opens(core)?;
     files(core)?;
+    leases(core)?;
     operations(core)
 }
 
@@ -192,6 +198,94 @@ fn files(core: &Core) -> Result<(), String> {
                 format!("row {id} lists waiter {op}, which has gone")
             })?;
         }
+    }
+    Ok(())
+}
+
+fn leases(core: &Core) -> Result<(), String> {
+    must(core.leases.len() == core.lease_by_owner.len(), || {
+        "leases and their keys differ in number".to_owned()
+    })?;
+    for (id, l) in core.leases.iter() {
+        must(core.lease_by_owner.get(&l.owner) == Some(&id), || {
+            format!("lease {id} is not under its key")
+        })?;
+        let on = core.files.get(l.file);
+        must(on.is_some_and(|r| r.leases.contains(&id)), || {
+            format!("lease {id} is missing in its file's row")
+        })?;
+        must(!l.opens.is_empty(), || format!("lease {id} has no open"))?;
+        for open in &l.opens {
+            let file = core.opens.get(*open).and_then(|o| o.file());
+            let known = file.is_some_and(|f| f.cache == Cache::Lease(id) && f.file == l.file);
+            must(known, || {
+                format!("lease {id} lists open {open}, which does not have it")
+            })?;
+        }
+        breaking(core, &l.caching, super::Timer::LeaseBreak(id))?;
+    }
+    for (id, o) in core.opens.iter() {
+        match o.file().map(|f| f.cache) {
+            Some(Cache::Lease(lease)) => {
+                let known = core
+                    .leases
+                    .get(lease)
+                    .is_some_and(|l| l.opens.contains(&id));
+                must(known, || {
+                    format!("open {id} has a lease that does not know it")
+                })?;
+            }
+            Some(Cache::Oplock(c)) => breaking(core, &c, super::Timer::OplockBreak(id))?,
+            Some(Cache::None) | None => {}
+        }
+    }
+    for (id, row) in core.files.iter() {
+        caches(core, id, row)?;
+    }
+    Ok(())
+}
+
+/// A break that is not acknowledged has its deadline, and nothing else has one.
+fn breaking(core: &Core, c: &Caching, timer: super::Timer) -> Result<(), String> {
+    must(c.breaking().is_some() == core.timers.has(timer), || {
+        format!("{timer:?} and the break it is for do not agree")
+    })
+}
+
+/// Who caches writes is alone ([MS-FSA] 2.1.1.10), and whoever waits for breaks waits for one.
+fn caches(core: &Core, id: Id<File>, row: &File) -> Result<(), String> {
+    let leases = row.leases.iter().filter_map(|l| core.leases.get(*l));
+    let leases: Vec<_> = leases.map(|l| (l.caching, l.opens.as_slice())).collect();
+    let oplocks = row.opens.iter().filter_map(|o| {
+        let cache = core.opens.get(*o)?.file()?.cache;
+        match cache {
+            Cache::Oplock(c) => Some((c, std::slice::from_ref(o))),
+            Cache::None | Cache::Lease(_) => None,
+        }
+    });
+    for (c, opens) in leases.iter().copied().chain(oplocks) {
+        if !c.state().contains(LeaseState::WRITE) {
+            continue;
+        }
+        for other in row.opens.iter().filter(|o| !opens.contains(o)) {
+            let Some(other) = core.opens.get(*other) else {
+                continue;
+            };
+            let caches = other.file().is_some_and(|f| f.cache != Cache::None);
+            let looks = caching::only_looks_beside_a_lease(other.granted);
+            must(looks && !caches, || {
+                format!("somebody caches writes of file {id}, and is not alone")
+            })?;
+        }
+    }
+    for op in &row.break_waiters {
+        let waits = core
+            .ops
+            .get(*op)
+            .is_some_and(|op| op.wait == super::Wait::Break(id));
+        must(waits, || {
+            format!("row {id} lists {op}, which does not wait for breaks")
+        })?;
     }
     Ok(())
 }

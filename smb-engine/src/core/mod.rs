@@ -4,12 +4,15 @@
 //! ways. Rules that decide about one row are functions on plain values in the files of this
 //! folder; only [`teardown`] removes anything.
 
+pub(crate) mod breaks;
+pub(crate) mod caching;
 mod chain;
 mod conn;
 pub(crate) mod credit;
 mod file;
 mod held;
 pub(crate) mod invariants;
+pub(crate) mod lease;
 pub(crate) mod name;
 pub(crate) mod notify;
 mod op;
@@ -67,6 +70,11 @@ pub(crate) struct Core {
     pub(crate) trees: Table<Tree>,
     pub(crate) opens: Table<Open>,
     pub(crate) files: Table<File>,
+    pub(crate) leases: Table<lease::Lease>,
+    /// Every lease by client and key (GlobalLeaseTableList).
+    pub(crate) lease_by_owner: BTreeMap<lease::LeaseOwner, Id<lease::Lease>>,
+    /// What follows an acknowledgment of a break, once that is answered.
+    pub(crate) later: VecDeque<breaks::Later>,
     /// Opens with a [`Watch`], so that a change need not look at all opens.
     pub(crate) watching: BTreeSet<Id<Open>>,
     /// The row of each file or stream that has an open.
@@ -115,6 +123,9 @@ impl Core {
             trees: Table::default(),
             opens: Table::default(),
             files: Table::default(),
+            leases: Table::default(),
+            lease_by_owner: BTreeMap::new(),
+            later: VecDeque::new(),
             watching: BTreeSet::new(),
             file_by_key: BTreeMap::new(),
             pipe_readers: BTreeMap::new(),

@@ -20,6 +20,8 @@ pub(crate) enum Wait {
     Completion(u32),
     /// A byte-range lock to become free, in the row's list of waiters.
     Lock(Id<File>),
+    /// Others to give up what they cache of a file, in the row's list of waiters.
+    Break(Id<File>),
     /// A change in a watched directory, in the watch's list of waiters.
     Notify(Id<Open>),
     /// Another query on the same directory open.

@@ -12,6 +12,7 @@ use super::{File, Op, Session, Tree};
 use crate::config::BackendId;
 use crate::identity::Identity;
 use crate::names::Pattern;
+use crate::output::ConnId;
 use crate::pipe::Pipe;
 use crate::table::Id;
 use crate::vfs::{DirItem, Location, NodeId, VfsHandle};
@@ -57,6 +58,10 @@ pub(crate) struct FileOpen {
     pub(crate) at: Location,
     pub(crate) directory: bool,
     pub(crate) share: ShareAccess,
+    /// Open.Connection: where it was opened, and where its breaks go as long as that is there.
+    pub(crate) conn: ConnId,
+    /// What its client may cache.
+    pub(crate) cache: super::breaks::Cache,
     pub(crate) options: CreateOptions,
     /// FILE_DELETE_ON_CLOSE was given: closing this open marks the file delete pending.
     pub(crate) delete_on_close: bool,

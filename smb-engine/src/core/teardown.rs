@@ -55,6 +55,7 @@ pub(crate) fn begin_close(core: &mut Core, now: Now, open: Id<Open>) -> bool {
         waiting.extend(
             f.lock_waiters
                 .iter()
+                .chain(&f.break_waiters)
                 .filter(|op| core.ops.get(**op).is_some_and(|op| op.open == Some(open))),
         );
     }
@@ -101,6 +102,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
     let keep_locks = mutated!(core, LockKeptAtClose);
     let mut wake = std::collections::VecDeque::new();
     let mut goes = false;
+    super::breaks::release(core, id, &f);
     if let Some(row) = core.files.get_mut(f.file) {
         row.opens.retain(|o| *o != id);
         let before = row.locks.len();
@@ -108,6 +110,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
         if row.locks.len() != before {
             wake.extend(row.lock_waiters.iter().copied());
         }
+        wake.extend(std::mem::take(&mut row.break_waiters));
         if f.delete_on_close && row.delete_pending.is_none() {
             row.delete_pending = Some(DeletePending {
                 at: f.at.clone(),
@@ -219,6 +222,7 @@ pub(crate) fn end_tree(core: &mut Core, now: Now, id: Id<Tree>) {
     if let Some(s) = core.sessions.get_mut(tree.session) {
         s.trees.remove(&tree.wire);
     }
+    stop_waiting(core, now, |op| op.tree == Some(id));
     let opens: Vec<_> = core
         .opens
         .iter()
@@ -227,6 +231,19 @@ pub(crate) fn end_tree(core: &mut Core, now: Now, id: Id<Tree>) {
         .collect();
     for open in opens {
         close_open(core, now, open);
+    }
+}
+
+/// Ends the waiting for breaks of others of what has lost its tree connect or session.
+fn stop_waiting(core: &mut Core, now: Now, concerns: impl Fn(&super::Op) -> bool) {
+    let waiting: Vec<_> = core
+        .ops
+        .iter()
+        .filter(|(_, op)| matches!(op.wait, Wait::Break(_)) && concerns(op))
+        .map(|(id, _)| id)
+        .collect();
+    for op in waiting {
+        dispatch::interrupt(core, now, op, Wake::Closed);
     }
 }
 
@@ -239,6 +256,7 @@ pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
     for tree in trees {
         end_tree(core, now, tree);
     }
+    stop_waiting(core, now, |op| op.session == Some(id));
     let Some(session) = core.sessions.get(id) else {
         return;
     };

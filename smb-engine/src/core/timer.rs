@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Conn, File, Op, Session};
+use super::lease::Lease;
+use super::{Conn, File, Op, Open, Session};
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -19,6 +20,10 @@ pub(crate) enum Timer {
     Expire(Id<Session>),
     /// The first write to the file is to be seen in its write time.
     WriteTime(Id<File>),
+    /// The client has not acknowledged that its oplock is broken.
+    OplockBreak(Id<Open>),
+    /// The client has not acknowledged that its lease is broken.
+    LeaseBreak(Id<Lease>),
 }
 
 /// The set of deadlines; the first is found at once.
@@ -57,6 +62,11 @@ impl Timers {
         }
         self.clear(timer);
         Some(timer)
+    }
+
+    /// Whether there is such a deadline.
+    pub(crate) fn has(&self, timer: Timer) -> bool {
+        self.when.contains_key(&timer)
     }
 
     /// Number of deadlines.

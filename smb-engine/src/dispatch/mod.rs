@@ -216,6 +216,7 @@ fn finish(core: &mut Core, now: Now, op_id: Id<Op>, outcome: Outcome) {
     if let Some(session) = op.session {
         ended(core, now, session);
     }
+    crate::core::breaks::afterwards(core, now);
 }
 
 /// An operation of a session has come to its end: if that was the last one of a session that a LOGOFF

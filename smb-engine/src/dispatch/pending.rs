@@ -119,6 +119,11 @@ pub(crate) fn interrupt(core: &mut Core, now: Now, op_id: Id<Op>, why: Wake) {
                 f.lock_waiters.retain(|w| *w != op_id);
             }
         }
+        Wait::Break(file) => {
+            if let Some(f) = core.files.get_mut(file) {
+                f.break_waiters.retain(|w| *w != op_id);
+            }
+        }
         Wait::Notify(open) => {
             if let Some(w) = core
                 .opens

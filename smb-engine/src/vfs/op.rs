@@ -378,6 +378,23 @@ pub enum VfsOp {
     },
 }
 
+impl VfsOp {
+    /// Whether data or size of what [`Self`] is about change, so that nobody may go on caching them.
+    /// (What replaces a whole file is looked at before, by CREATE.)
+    #[must_use]
+    pub fn changes_data(&self) -> bool {
+        matches!(
+            self,
+            Self::Write { .. }
+                | Self::SetSize { .. }
+                | Self::SetAllocation { .. }
+                | Self::CopyRange { .. }
+                | Self::ZeroRange { .. }
+                | Self::Trim { .. }
+        )
+    }
+}
+
 /// READ data with room in front, so that headers can be written before it and the whole sealed in
 /// place without moving the data.
 #[derive(Debug, Clone, PartialEq, Eq)]

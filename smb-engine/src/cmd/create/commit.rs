@@ -14,12 +14,16 @@ use super::access::Grant;
 use super::ctx::Contexts;
 use super::missing::Plan;
 use super::{
-    Attempt, CmdResult, Cx, State, WRONG_REPLY, being_deleted, done, give_back, has_room, reply,
-    wait,
+    Attempt, CmdResult, Cx, State, Step, WRONG_REPLY, being_deleted, done, give_back, has_room,
+    reply, wait,
 };
 use crate::acl;
+use crate::core::breaks::{self, By, Cache, CacheRequest};
+use crate::core::caching::Contention;
 use crate::core::share_mode::{Claim, Kin, compatible};
-use crate::core::{Core, FileKey, FileOpen, Open, OpenKind, Scan, notify, teardown, write_time};
+use crate::core::{
+    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, lease, notify, teardown, write_time,
+};
 use crate::names::fold;
 use crate::status::Refusal;
 use crate::table::Id;
@@ -30,6 +34,7 @@ use crate::vfs::{Creation, Opened, VfsOp, VfsReply, VfsResult};
 pub(crate) struct Reserved {
     open: Id<Open>,
     ctx: Contexts,
+    cache: CacheRequest,
     maximal: AccessMask,
     action: CreateAction,
     delete_on_close: bool,
@@ -37,20 +42,28 @@ pub(crate) struct Reserved {
 
 /// Enters the open of an existing file, then overwrites the file if that was asked for. On a
 /// refusal the handle is given back.
-pub(super) fn existing(cx: &mut Cx<'_>, a: &Attempt, opened: Opened, grant: Grant) -> CmdResult {
+pub(super) fn existing(cx: &mut Cx<'_>, mut a: Attempt, opened: Opened, grant: Grant) -> CmdResult {
     let implied = a.fields.implied();
     let handle = opened.handle;
     let info = opened.info.clone();
-    let id = match enter(cx, a, opened, grant.access, implied) {
-        Ok(id) => id,
+    let id = match enter(cx, &a, opened, grant.access, implied) {
+        Ok(Entry::In(id)) => id,
+        Ok(Entry::Wait(row, _)) => {
+            give_back(cx, &a, handle);
+            cx.wait_for_breaks(row)?;
+            a.waited = true;
+            return wait(State::Breaking(a));
+        }
         Err(refusal) => {
-            give_back(cx, a, handle);
+            give_back(cx, &a, handle);
             return Err(refusal);
         }
     };
+    let a = &a;
     let reserved = Reserved {
         open: id,
         ctx: a.ctx.clone(),
+        cache: a.cache,
         maximal: grant.maximal,
         action: action(a.fields.disposition),
         delete_on_close: a.fields.delete_on_close(),
@@ -105,11 +118,24 @@ pub(super) fn overwritten(cx: &mut Cx<'_>, r: &Reserved, result: VfsResult) -> C
     Err(refusal)
 }
 
+/// What has come of a CREATE of something new.
+pub(super) enum Created {
+    /// It is open.
+    Done(Step),
+    /// Somebody else has opened it meanwhile and caches; it is open in the backend.
+    Wait(Id<File>, Opened),
+}
+
 /// Enters the open of a file that was just created. On a refusal the handle is left to the caller.
 ///
 /// Somebody else may have opened the file between its creation and now, with a share mode that
 /// excludes this open; then this one is refused, as if it had come later.
-pub(super) fn created(cx: &mut Cx<'_>, a: &Attempt, opened: Opened, plan: &Plan) -> CmdResult {
+pub(super) fn created(
+    cx: &mut Cx<'_>,
+    a: &Attempt,
+    opened: Opened,
+    plan: &Plan,
+) -> Result<Created, Refusal> {
     let mut maximal = acl::check::maximal(&opened.security, &a.by);
     if plan.by_parent.contains(AccessMask::FILE_DELETE_CHILD) {
         maximal |= AccessMask::DELETE;
@@ -118,15 +144,19 @@ pub(super) fn created(cx: &mut Cx<'_>, a: &Attempt, opened: Opened, plan: &Plan)
         maximal |= AccessMask::FILE_READ_ATTRIBUTES;
     }
     let info = opened.info.clone();
-    let open = enter(cx, a, opened, plan.access, AccessMask::empty())?;
+    let open = match enter(cx, a, opened, plan.access, AccessMask::empty())? {
+        Entry::In(open) => open,
+        Entry::Wait(row, opened) => return Ok(Created::Wait(row, opened)),
+    };
     let reserved = Reserved {
         open,
         ctx: a.ctx.clone(),
+        cache: a.cache,
         maximal: maximal & a.tree_access,
         action: CreateAction::CREATED,
         delete_on_close: a.fields.delete_on_close(),
     };
-    finish(cx, &reserved, &info)
+    finish(cx, &reserved, &info).map(Created::Done)
 }
 
 fn action(disposition: CreateDisposition) -> CreateAction {
@@ -139,6 +169,13 @@ fn action(disposition: CreateDisposition) -> CreateAction {
     }
 }
 
+/// Whether a new open is in the tables.
+enum Entry {
+    In(Id<Open>),
+    /// Others first have to give up what they cache of this.
+    Wait(Id<File>, Opened),
+}
+
 /// Makes the open and puts it into all tables, if it is still wanted and gets along with the
 /// others. The operation uses it from now on.
 fn enter(
@@ -147,8 +184,8 @@ fn enter(
     opened: Opened,
     access: AccessMask,
     implied: AccessMask,
-) -> Result<Id<Open>, Refusal> {
-    cx.conn()?;
+) -> Result<Entry, Refusal> {
+    let conn = cx.conn()?;
     let (session, tree) = (cx.session()?.0, cx.tree()?.0);
     has_room(cx.core)?;
     if being_deleted(cx.core, opened.info.node, &opened.at) {
@@ -162,7 +199,32 @@ fn enter(
         access: access | implied,
         share: a.fields.share,
     };
-    check_sharing(cx.core, &key, claim)?;
+    let owner = a.cache.lease.map(|l| l.owner);
+    if owner.is_some_and(|owner| lease::is_elsewhere(cx.core, owner, Some(&key))) {
+        return Err(Refusal(NtStatus::INVALID_PARAMETER));
+    }
+    let sharing = check_sharing(cx.core, &key, claim);
+    if let Some(row) = cx.core.file_by_key.get(&key).copied() {
+        let by = By {
+            open: None,
+            lease: owner,
+        };
+        let what = Contention::Open {
+            access: claim.access,
+            denied: sharing.is_err(),
+            overwrites: !implied.is_empty(),
+            waited: a.waited,
+        };
+        let mut waits = breaks::contend(cx.core, cx.now, row, by, what);
+        // The name goes with this open: handles that others cache have to be closed.
+        if sharing.is_ok() && a.fields.delete_on_close() {
+            waits |= breaks::contend(cx.core, cx.now, row, by, Contention::Name);
+        }
+        if waits {
+            return Ok(Entry::Wait(row, opened));
+        }
+    }
+    sharing?;
     let persistent = cx.core.next_persistent_id;
     cx.core.next_persistent_id = persistent.wrapping_add(1);
     if mutated!(cx.core, FileIdReused) && persistent > 7 {
@@ -186,6 +248,8 @@ fn enter(
             directory: opened.info.is_directory() && opened.at.stream.is_none(),
             at: opened.at,
             share: a.fields.share,
+            conn,
+            cache: Cache::None,
             options: a.fields.options,
             delete_on_close: false,
             position: 0,
@@ -203,7 +267,7 @@ fn enter(
         row.opens.push(id);
     }
     own(cx, id)?;
-    Ok(id)
+    Ok(Entry::In(id))
 }
 
 /// Gives a new open its id on the wire and to its session and operation.
@@ -270,8 +334,15 @@ fn finish(cx: &mut Cx<'_>, r: &Reserved, info: &crate::vfs::FileInfo) -> CmdResu
     let mut info = info.clone();
     info.write = write_time::shown(cx.core, info.node, info.write);
     let info = &info;
-    let contexts = r.ctx.answer(r.maximal, info);
+    let mut contexts = r.ctx.answer(r.maximal, info);
+    let (id, _) = cx.open()?;
+    breaks::grant(cx.core, id, &r.cache, r.action != CreateAction::OPENED);
+    let (level, lease) = breaks::answer(cx.core, id);
+    if let Some(lease) = lease.and_then(|l| cx.core.leases.get(l)) {
+        contexts.push(lease.context().to_raw());
+    }
     let mut answer = reply::file(file_id, r.action, info, contexts, dialect);
+    answer.oplock_level = level;
     if mutated!(cx.core, OplockGranted) {
         answer.oplock_level = OplockLevel::EXCLUSIVE;
     }

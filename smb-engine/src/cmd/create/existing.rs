@@ -25,7 +25,7 @@ pub(super) fn judge(
     }
     let verdict = check(cx, &a, &opened).and_then(|()| rights(&a, &opened, by_parent));
     match verdict {
-        Ok(Verdict::Granted(grant)) => commit::existing(cx, &a, opened, grant),
+        Ok(Verdict::Granted(grant)) => commit::existing(cx, a, opened, grant),
         Ok(Verdict::AskParent) => ask_parent(cx, a, opened),
         Err(status) => {
             give_back(cx, &a, opened.handle);

@@ -7,15 +7,17 @@ use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::CreateOptions;
 
+use super::commit::Created;
 use super::{
     Attempt, CmdResult, Cx, State, WRONG_REPLY, access, being_deleted, commit, give_back, has_room,
     refuse, undo, wait,
 };
 use crate::acl;
-use crate::core::notify;
+use crate::core::{lease, notify};
 use crate::status::Refusal;
 use crate::vfs::{
-    Capabilities, Creation, FileInfo, Location, Missing, VfsError, VfsOp, VfsReply, VfsResult,
+    Capabilities, Creation, FileInfo, Location, Missing, Opened, VfsError, VfsOp, VfsReply,
+    VfsResult,
 };
 
 /// Rights to a new stream that do not come from its file: it can be read about and removed by whom
@@ -59,6 +61,11 @@ fn plan(cx: &Cx<'_>, a: &Attempt, place: &Missing) -> Result<Plan, NtStatus> {
     }
     if a.name.directory && !f.directory() {
         return Err(NtStatus::OBJECT_NAME_INVALID);
+    }
+    // The file that the lease is on is another one.
+    let owner = a.cache.lease.map(|l| l.owner);
+    if owner.is_some_and(|owner| lease::is_elsewhere(cx.core, owner, None)) {
+        return Err(NtStatus::INVALID_PARAMETER);
     }
     if a.capabilities.contains(Capabilities::READ_ONLY) {
         return Err(NtStatus::MEDIA_WRITE_PROTECTED);
@@ -150,7 +157,7 @@ pub(super) fn base_created(
 }
 
 /// It is there.
-pub(super) fn created(cx: &mut Cx<'_>, a: Attempt, plan: &Plan, result: VfsResult) -> CmdResult {
+pub(super) fn created(cx: &mut Cx<'_>, a: Attempt, plan: Plan, result: VfsResult) -> CmdResult {
     let opened = match result {
         Ok(VfsReply::Opened(opened)) => opened,
         Ok(_) => return Err(WRONG_REPLY),
@@ -161,8 +168,27 @@ pub(super) fn created(cx: &mut Cx<'_>, a: Attempt, plan: &Plan, result: VfsResul
         Err(error) => return refuse(cx, error),
     };
     report(cx, &a, &opened.at, &opened.info);
+    go_on(cx, a, plan, opened, Ok(()))
+}
+
+/// Enters what was created in the tables, at once or when others have given up what they cache of it.
+pub(super) fn go_on(
+    cx: &mut Cx<'_>,
+    a: Attempt,
+    plan: Plan,
+    opened: Opened,
+    woken: Result<(), Refusal>,
+) -> CmdResult {
     let (at, handle) = (opened.at.clone(), opened.handle);
-    let result = commit::created(cx, &a, opened, plan);
+    let result = woken.and_then(|()| commit::created(cx, &a, opened, &plan));
+    let result = match result {
+        Ok(Created::Done(step)) => Ok(step),
+        Ok(Created::Wait(row, opened)) => {
+            cx.wait_for_breaks(row)?;
+            return wait(State::BreakingNew(a, plan, opened));
+        }
+        Err(refusal) => Err(refusal),
+    };
     if result.is_err() {
         // A file that was to vanish when it is closed does so if it could not be opened either.
         if a.fields.delete_on_close() {

@@ -9,6 +9,7 @@
 //! handle that can no longer be used is always given back.
 
 mod access;
+mod cache;
 mod commit;
 mod ctx;
 mod existing;
@@ -31,6 +32,7 @@ use self::ctx::Contexts;
 use self::resolve::Fields;
 use super::{CmdResult, Cx, Outcome, Phase, Step, WRONG_REPLY};
 use crate::config::BackendId;
+use crate::core::breaks::CacheRequest;
 use crate::core::name::Name;
 use crate::core::{Conn, Core, TreeShare, Wake};
 use crate::dispatch;
@@ -61,6 +63,10 @@ pub(crate) enum State {
     Creating(Attempt, missing::Plan),
     /// The open is entered in the tables, and the backend replaces the content of the file.
     Overwriting(Reserved),
+    /// Others give up what they cache of it; then everything begins anew.
+    Breaking(Attempt),
+    /// The same for something that was created and that others have opened since.
+    BreakingNew(Attempt, missing::Plan, Opened),
     /// Of the server's own: the backend removes what was created for nothing.
     Undoing(BackendId, Arc<Identity>, VfsHandle),
     /// Of the server's own: the backend takes a handle back.
@@ -74,8 +80,11 @@ impl State {
             Self::Opening(_)
             | Self::AskingParent(..)
             | Self::CreatingBase(..)
-            | Self::Creating(..) => true,
-            Self::Overwriting(_) | Self::Undoing(..) | Self::GivingBack => false,
+            | Self::Creating(..)
+            | Self::BreakingNew(..) => true,
+            Self::Breaking(_) | Self::Overwriting(_) | Self::Undoing(..) | Self::GivingBack => {
+                false
+            }
         }
     }
 }
@@ -86,6 +95,7 @@ pub(crate) struct Attempt {
     name: Name,
     fields: Fields,
     ctx: Contexts,
+    cache: CacheRequest,
     backend: BackendId,
     by: Arc<Identity>,
     capabilities: Capabilities,
@@ -94,6 +104,8 @@ pub(crate) struct Attempt {
     /// [`Core::removals`] when the backend was asked: what was removed later may be what it opened.
     since: u64,
     tries: u32,
+    /// It has waited for others to give up what they cache.
+    waited: bool,
 }
 
 /// Enters a CREATE.
@@ -110,16 +122,19 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
     agree(&name, &fields, share.capabilities)?;
     let ctx = Contexts::check(&request.contexts, share.capabilities, &by)?;
     has_room(cx.core)?;
+    let cache = cache::request(cx, &request, share.oplocks)?;
     let attempt = Attempt {
         name,
         fields,
         ctx,
+        cache,
         backend: share.backend,
         by,
         capabilities: share.capabilities,
         tree_access,
         since: 0,
         tries: 0,
+        waited: false,
     };
     cx.core.creates_in_flight = cx.core.creates_in_flight.saturating_add(1);
     let step = attempt.open(cx);
@@ -129,8 +144,27 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
 /// Goes on with a CREATE.
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     let in_flight = state.in_flight();
-    let step = go_on(cx, state, wake);
+    if let State::Breaking(attempt) = state {
+        woken(&wake)?;
+        cx.core.creates_in_flight = cx.core.creates_in_flight.saturating_add(1);
+        let step = attempt.open(cx);
+        return land(cx.core, step);
+    }
+    let step = match state {
+        State::BreakingNew(a, plan, opened) => missing::go_on(cx, a, plan, opened, woken(&wake)),
+        other => go_on(cx, other, wake),
+    };
     if in_flight { land(cx.core, step) } else { step }
+}
+
+/// Why the waiting for others has ended: they are done, or the client does not want any more.
+fn woken(wake: &Wake) -> Result<(), Refusal> {
+    match wake {
+        Wake::Ready => Ok(()),
+        Wake::Cancelled => Err(Refusal(NtStatus::CANCELLED)),
+        Wake::Closed => Err(Refusal(NtStatus::USER_SESSION_DELETED)),
+        Wake::Completion(_) => Err(WRONG_REPLY),
+    }
 }
 
 /// Ends the time in which what the backend opens is not in the tables, once that is so.
@@ -170,8 +204,10 @@ fn go_on(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
             existing::judge(cx, a, opened, Some(rights))
         }
         State::CreatingBase(a, plan) => missing::base_created(cx, a, plan, result),
-        State::Creating(a, plan) => missing::created(cx, a, &plan, result),
+        State::Creating(a, plan) => missing::created(cx, a, plan, result),
         State::Overwriting(reserved) => commit::overwritten(cx, &reserved, result),
+        // These wait for others, not for the backend.
+        State::Breaking(_) | State::BreakingNew(..) => Err(WRONG_REPLY),
         State::Undoing(backend, by, handle) => {
             failed(cx, "removing what was created for nothing", result);
             ask_close(cx, backend, by, handle)

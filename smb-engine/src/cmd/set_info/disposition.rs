@@ -1,5 +1,6 @@
 //! FileDispositionInformation and its extended form, [MS-FSA] 2.1.5.15.3.
 
+use bytes::Bytes;
 use smb_proto::NtStatus;
 use smb_proto::dtyp::AccessMask;
 use smb_proto::info::file::{
@@ -8,21 +9,23 @@ use smb_proto::info::file::{
 use smb_proto::info::{FileAttributes, FileInfoClass};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
-use super::{done, expect_done, malformed, needs, waits};
-use crate::core::{DeletePending, Wake, notify};
+use super::{breaks_done, done, expect_done, malformed, needs, waits};
+use crate::core::{DeletePending, Wake, breaks, notify};
 use crate::status::Refusal;
 use crate::vfs::{VfsOp, VfsReply};
 
 /// What is being found out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum State {
+    /// Others give up the handles that they cache; then everything begins anew.
+    Breaking(FileInfoClass, Bytes),
     /// Whether the file is read-only.
     Attributes(DispositionFlags),
     /// Whether the directory is empty.
     Empty(DispositionFlags),
 }
 
-pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdResult {
+pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> CmdResult {
     let flags = match class {
         FileInfoClass::DispositionEx => {
             FileDispositionInformationEx::parse(input)
@@ -62,12 +65,23 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdR
     if file.at.path.is_root() && file.at.stream.is_none() {
         return Err(Refusal(NtStatus::CANNOT_DELETE));
     }
+    if let Some(row) = breaks::name_goes(cx.core, cx.now, cx.open()?.0) {
+        cx.wait_for_breaks(row)?;
+        return waits(super::State::Disposition(State::Breaking(
+            class,
+            input.clone(),
+        )));
+    }
     cx.ask_vfs(VfsOp::Stat { handle })?;
     waits(super::State::Disposition(State::Attributes(flags)))
 }
 
 pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     match state {
+        State::Breaking(class, input) => {
+            breaks_done(&wake)?;
+            start(cx, class, &input)
+        }
         State::Attributes(flags) => {
             let VfsReply::Info(info) = wake.vfs()? else {
                 return Err(WRONG_REPLY);

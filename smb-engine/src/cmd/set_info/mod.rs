@@ -218,6 +218,16 @@ fn change(cx: &mut Cx<'_>, op: VfsOp, filter: CompletionFilter) -> CmdResult {
     waits(State::Changing(filter))
 }
 
+/// Why the waiting for breaks of others' oplocks and leases has ended.
+fn breaks_done(wake: &Wake) -> Result<(), Refusal> {
+    match wake {
+        Wake::Ready => Ok(()),
+        Wake::Cancelled => Err(Refusal(NtStatus::CANCELLED)),
+        Wake::Closed => Err(Refusal(NtStatus::FILE_CLOSED)),
+        Wake::Completion(_) => Err(WRONG_REPLY),
+    }
+}
+
 fn expect_done(wake: Wake) -> Result<(), Refusal> {
     match wake.vfs()? {
         VfsReply::Done => Ok(()),

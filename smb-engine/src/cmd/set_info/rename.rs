@@ -3,6 +3,7 @@
 //! Before a name is changed, the directory that it goes into and whatever has the new name are
 //! opened for a moment: their descriptors and who else has them open decide.
 
+use bytes::Bytes;
 use smb_proto::NtStatus;
 use smb_proto::dtyp::AccessMask;
 use smb_proto::info::file::{
@@ -12,10 +13,10 @@ use smb_proto::info::file::{
 use smb_proto::info::{FileAttributes, FileInfoClass};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY, create};
-use super::{done, expect_done, malformed, needs, waits};
+use super::{breaks_done, done, expect_done, malformed, needs, waits};
 use crate::acl::check::maximal;
 use crate::core::name::Name;
-use crate::core::{Wake, rename};
+use crate::core::{Wake, breaks, rename};
 use crate::names::same_name;
 use crate::output::Completion;
 use crate::status::Refusal;
@@ -48,6 +49,8 @@ pub(crate) struct Task {
 /// Which step is awaited.
 #[derive(Debug)]
 pub(crate) enum State {
+    /// Others give up the handles that they cache; then everything begins anew.
+    Breaking(FileInfoClass, Bytes),
     /// Opening the directory of the new name.
     Parent(Task),
     /// Opening what has the new name.
@@ -128,7 +131,7 @@ fn read(class: FileInfoClass, input: &[u8]) -> Result<Asked, Refusal> {
     })
 }
 
-pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdResult {
+pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> CmdResult {
     let asked = read(class, input)?;
     // [MS-FSCC] 2.4.41.2: names count from the root of the share.
     if asked.root_directory != 0 {
@@ -158,6 +161,12 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &[u8]) -> CmdR
         delete_child: false,
         replaces: false,
     };
+    if task.kind == Kind::Rename
+        && let Some(row) = breaks::name_goes(cx.core, cx.now, cx.open()?.0)
+    {
+        cx.wait_for_breaks(row)?;
+        return waits(super::State::Rename(State::Breaking(class, input.clone())));
+    }
     if let Some(status) = refusal(cx, &task)? {
         return Err(Refusal(status));
     }
@@ -254,10 +263,14 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                 return create::refuse(cx, stop.clone().followed_by(last));
             }
             State::Target(_) | State::Changing(..) => return create::refuse(cx, stop.clone()),
-            State::Closing(..) => {}
+            State::Breaking(..) | State::Closing(..) => {}
         }
     }
     match state {
+        State::Breaking(class, input) => {
+            breaks_done(&wake)?;
+            start(cx, class, &input)
+        }
         State::Parent(mut task) => match wake.vfs()? {
             VfsReply::Opened(parent) => {
                 let next = judge_parent(cx, &mut task, &parent)?;
