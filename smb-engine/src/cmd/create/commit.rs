@@ -119,6 +119,7 @@ pub(super) fn overwritten(cx: &mut Cx<'_>, r: &Reserved, result: VfsResult) -> C
 }
 
 /// What has come of a CREATE of something new.
+#[allow(clippy::large_enum_variant, reason = "looked at at once")]
 pub(super) enum Created {
     /// It is open.
     Done(Step),
@@ -170,6 +171,7 @@ fn action(disposition: CreateDisposition) -> CreateAction {
 }
 
 /// Whether a new open is in the tables.
+#[allow(clippy::large_enum_variant, reason = "looked at at once")]
 enum Entry {
     In(Id<Open>),
     /// Others first have to give up what they cache of this.
