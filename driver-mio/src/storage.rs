@@ -8,8 +8,10 @@ use smb_engine::names::Pattern;
 use smb_engine::vfs::{Backend, Capabilities, VfsOp, VfsResult};
 use smb_proto::dtyp::Sid;
 
-use crate::config::{InheritOwner, ShareConfig};
-use crate::fs::{HostId, LocalFs, LocalFsError, LocalOptions, SidMapper};
+use crate::config::{InheritOwner, ShareConfig, SnapshotOrder};
+use crate::fs::{
+    HostId, LocalFs, LocalFsError, LocalOptions, ShadowCopy, SidMapper, WithSnapshots,
+};
 use crate::users::sids;
 
 /// Users and groups of the host have the SIDs that ksmbd gives them.
@@ -34,7 +36,7 @@ impl SidMapper for HostSids {
 
 /// A directory with fewer capabilities than its file system has, because the configuration says so.
 struct Limited {
-    fs: LocalFs,
+    fs: Box<dyn Backend>,
     without: Capabilities,
 }
 
@@ -80,7 +82,7 @@ pub fn open(
         label: share.name.clone(),
         sids: Arc::new(HostSids { domain: *domain }),
     };
-    let fs = LocalFs::open(path, options)?;
+    let fs = LocalFs::open(path, options.clone())?;
     for note in fs.notes() {
         tracing::warn!(share = share.name, "{note}");
     }
@@ -88,5 +90,29 @@ pub fn open(
     without.set(Capabilities::EAS, !share.ea_support);
     without.set(Capabilities::STREAMS, !share.vfs_objects.streams_xattr);
     without.set(Capabilities::SECURITY, !share.vfs_objects.acl_xattr);
+    let fs: Box<dyn Backend> = if share.vfs_objects.shadow_copy2 {
+        let source = snapshots(share, path)?;
+        Box::new(WithSnapshots::new(fs, options, Box::new(source)))
+    } else {
+        Box::new(fs)
+    };
     Ok(Arc::new(Limited { fs, without }))
+}
+
+/// Where the snapshots of a share are.
+fn snapshots(share: &ShareConfig, path: &Path) -> Result<ShadowCopy, LocalFsError> {
+    let base = share.shadow_basedir.as_deref().unwrap_or(path);
+    let beneath = path
+        .strip_prefix(base)
+        .map_err(|_| LocalFsError::OutsideSnapshots {
+            path: path.to_owned(),
+            base: base.to_owned(),
+        })?;
+    Ok(ShadowCopy {
+        base: base.to_owned(),
+        share: beneath.to_owned(),
+        dir: share.shadow_snapdir.0.clone(),
+        format: share.shadow_format.0.clone(),
+        ascending: share.shadow_sort == SnapshotOrder::OldestFirst,
+    })
 }

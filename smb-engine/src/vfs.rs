@@ -17,6 +17,7 @@ mod node;
 mod op;
 mod path;
 mod reparse;
+mod snapshot;
 
 pub use node::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, StreamInfo, VolumeInfo,
@@ -28,3 +29,7 @@ pub use op::{
 };
 pub use path::{Location, SharePath};
 pub use reparse::Reparse;
+pub use snapshot::{
+    Route, SnapshotSlot, moment, out_of_snapshot, parse_snapshot_token, route, same_snapshot,
+    snapshot_token,
+};

@@ -81,7 +81,7 @@ macro_rules! kinds {
 kinds! {
     Open OpenById Create Overwrite Close Read Write Flush Stat SetBasic SetSize SetAllocation Rename
     Link Remove CheckEmpty List Streams Eas SetEas Security SetSecurity Volume CopyRange ZeroRange
-    AllocatedRanges SetSparse SetCompression Trim Reparse SetReparse DeleteReparse
+    AllocatedRanges SetSparse SetCompression Trim Snapshots OpenSnapshot Reparse SetReparse DeleteReparse
 }
 
 fn infos(answer: &mut VfsResult) -> Vec<&mut FileInfo> {

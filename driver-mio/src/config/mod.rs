@@ -25,6 +25,7 @@ mod params;
 mod print;
 mod reader;
 mod samba_names;
+mod snapshots;
 mod types;
 mod value;
 mod words;
@@ -42,6 +43,7 @@ pub use hosts::{HostList, HostPattern};
 pub use params::{Access, Effect, PARAMS, Param, Scope, Slot, find};
 pub use print::print;
 pub use reader::{Document, Entry, Loader, Section};
+pub use snapshots::{SnapshotDir, SnapshotOrder, TimeFormat};
 pub use types::{EffectiveConfig, Global, ShareConfig};
 pub use value::{
     Choice, Credits, Expected, IoSize, Limit, Mode, NameList, Ports, Principal, Setting,

@@ -332,6 +332,17 @@ pub const PARAMS: &[Param] = &[
     param!(share "veto files" => veto_files),
     param!(share "vfs objects" | "vfs object" => vfs_objects),
     param!(share "write list" => write_list),
+    // Samba's module shadow_copy2, which `vfs objects` turns on.
+    param!(share "shadow:snapdir" => shadow_snapdir),
+    param!(share "shadow:basedir" => shadow_basedir),
+    param!(share "shadow:format" => shadow_format),
+    param!(share "shadow:sort" => shadow_sort),
+    param!(nothing Share "shadow:fixinodes": bool {
+        "a file in a snapshot is never the same as the present one", ["yes"]
+    }),
+    param!(nothing Share "shadow:localtime": bool {
+        "the names of snapshots tell their times in UTC", ["no"]
+    }),
     // Share parameters that ksmbd reads without documenting them, or added lately.
     param!(share "admin users" => admin_users),
     param!(both "hosts allow" | "allow hosts" => hosts_allow),

@@ -6,6 +6,7 @@ use smb_proto::Dialect;
 
 use super::diag::Pos;
 use super::hosts::HostList;
+use super::snapshots::{SnapshotDir, SnapshotOrder, TimeFormat};
 use super::value::{Credits, IoSize, Limit, Mode, NameList, Ports, Principal};
 use super::words::{
     Ciphers, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName, Protocol,
@@ -233,6 +234,14 @@ pub struct ShareConfig {
     pub read_list: Vec<Principal>,
     /// Nobody may write but `write_list`.
     pub read_only: bool,
+    /// `shadow:snapdir`: where the snapshots are, beneath `shadow:basedir` if it is relative.
+    pub shadow_snapdir: SnapshotDir,
+    /// `shadow:basedir`: the directory that the snapshots are of; unset: that of the share.
+    pub shadow_basedir: Option<PathBuf>,
+    /// `shadow:format`: how the names of snapshots tell their times.
+    pub shadow_format: TimeFormat,
+    /// `shadow:sort`: in which order clients see them.
+    pub shadow_sort: SnapshotOrder,
     /// DOS attributes are kept in an extended attribute.
     pub store_dos_attributes: bool,
     /// If not empty, only these may connect.
@@ -280,6 +289,10 @@ impl Default for ShareConfig {
             path: None,
             read_list: Vec::new(),
             read_only: true,
+            shadow_snapdir: SnapshotDir(PathBuf::from(".snapshots")),
+            shadow_basedir: None,
+            shadow_format: TimeFormat("@GMT-%Y.%m.%d-%H.%M.%S".to_owned()),
+            shadow_sort: SnapshotOrder::NewestFirst,
             store_dos_attributes: true,
             valid_users: Vec::new(),
             veto_files: NameList::default(),

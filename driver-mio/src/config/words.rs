@@ -369,6 +369,8 @@ pub struct VfsObjects {
     pub acl_xattr: bool,
     /// `streams_xattr`: named streams.
     pub streams_xattr: bool,
+    /// `shadow_copy2`: snapshots, as the parameters `shadow:…` describe them.
+    pub shadow_copy2: bool,
 }
 
 impl Default for VfsObjects {
@@ -376,6 +378,7 @@ impl Default for VfsObjects {
         Self {
             acl_xattr: true,
             streams_xattr: true,
+            shadow_copy2: false,
         }
     }
 }
@@ -385,15 +388,18 @@ impl Setting for VfsObjects {
         let mut objects = Self {
             acl_xattr: false,
             streams_xattr: false,
+            shadow_copy2: false,
         };
         for word in list(text) {
             match word.as_str() {
                 "acl_xattr" => objects.acl_xattr = true,
                 "streams_xattr" => objects.streams_xattr = true,
+                "shadow_copy2" => objects.shadow_copy2 = true,
                 // Neither, which an empty value cannot say: an empty value is not set.
                 "none" => {}
                 _ => notes.push(format!(
-                    "the module `{word}` is left out; acl_xattr and streams_xattr exist"
+                    "the module `{word}` is left out; acl_xattr, streams_xattr and shadow_copy2 \
+                     exist"
                 )),
             }
         }
@@ -401,13 +407,18 @@ impl Setting for VfsObjects {
     }
 
     fn show(&self) -> String {
-        match (self.acl_xattr, self.streams_xattr) {
-            (true, true) => "acl_xattr streams_xattr",
-            (true, false) => "acl_xattr",
-            (false, true) => "streams_xattr",
-            (false, false) => "none",
+        let words: Vec<&str> = [
+            (self.acl_xattr, "acl_xattr"),
+            (self.streams_xattr, "streams_xattr"),
+            (self.shadow_copy2, "shadow_copy2"),
+        ]
+        .into_iter()
+        .filter_map(|(on, word)| on.then_some(word))
+        .collect();
+        if words.is_empty() {
+            return "none".to_owned();
         }
-        .to_owned()
+        words.join(" ")
     }
 }
 

@@ -34,6 +34,7 @@ mod ranges;
 mod read;
 mod rename;
 mod reparse;
+mod snapshot;
 mod streams;
 mod volume;
 mod walk;
@@ -48,10 +49,13 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 use smb_engine::identity::Identity;
-use smb_engine::vfs::{Backend, Capabilities, NodeId, VfsHandle, VfsOp, VfsReply, VfsResult};
+use smb_engine::vfs::{
+    Backend, Capabilities, NodeId, VfsError, VfsHandle, VfsOp, VfsReply, VfsResult,
+};
 use thiserror::Error;
 
 pub use options::{AccountSids, HostId, LocalOptions, SidMapper};
+pub use snapshot::{ShadowCopy, SnapshotSource, WithSnapshots};
 
 /// A directory that cannot be shared.
 #[derive(Debug, Error)]
@@ -78,6 +82,16 @@ pub enum LocalFsError {
     NoProc {
         /// Which directory.
         path: PathBuf,
+    },
+    /// Its snapshots are of another directory.
+    #[error(
+        "{} does not lie in `shadow:basedir`, which is {}", path.display(), base.display()
+    )]
+    OutsideSnapshots {
+        /// Which directory.
+        path: PathBuf,
+        /// The one that the snapshots are of.
+        base: PathBuf,
     },
     /// The process's own ids cannot be read.
     #[error("cannot read the groups of this process")]
@@ -282,6 +296,8 @@ fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
         | VfsOp::DeleteReparse { handle, .. } => Some(handle),
         VfsOp::Open { .. }
         | VfsOp::OpenById { .. }
+        | VfsOp::OpenSnapshot { .. }
+        | VfsOp::Snapshots { .. }
         | VfsOp::Create { .. }
         | VfsOp::Close { .. }
         | VfsOp::Read { .. }
@@ -304,6 +320,8 @@ impl LocalFs {
         match op {
             VfsOp::Open { at, how } => self.open_at(by, &at, how),
             VfsOp::OpenById { node, how } => self.open_by_id(by, node, how),
+            // Of `WithSnapshots`.
+            VfsOp::OpenSnapshot { .. } | VfsOp::Snapshots { .. } => Err(VfsError::NotSupported),
             VfsOp::Create { at, what } => self.create(by, &at, &what),
             VfsOp::Overwrite {
                 handle,

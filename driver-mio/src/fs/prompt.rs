@@ -61,6 +61,8 @@ impl LocalFs {
             | VfsOp::SetReparse { .. }
             | VfsOp::DeleteReparse { .. } => true,
             VfsOp::Flush { .. }
+            | VfsOp::OpenSnapshot { .. }
+            | VfsOp::Snapshots { .. }
             | VfsOp::SetAllocation { .. }
             | VfsOp::List { .. }
             | VfsOp::CopyRange { .. }

@@ -12,6 +12,7 @@ mod names;
 mod node;
 mod open;
 mod setup;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,7 @@ pub struct MemoryFs {
     capabilities: Capabilities,
     volume: u64,
     state: Mutex<State>,
+    past: snapshot::Past,
 }
 
 /// Something open.
@@ -91,6 +93,7 @@ impl MemoryFs {
                 total_units: 1 << 28,
                 tracked: false,
             }),
+            past: snapshot::Past::default(),
         }
     }
 
@@ -118,6 +121,7 @@ impl MemoryFs {
         };
         let mut needs = match op {
             VfsOp::OpenById { .. } => C::OPEN_BY_ID,
+            VfsOp::OpenSnapshot { .. } | VfsOp::Snapshots { .. } => C::SNAPSHOTS,
             VfsOp::Link { .. } => C::HARD_LINKS,
             VfsOp::Eas { .. } | VfsOp::SetEas { .. } => C::EAS,
             VfsOp::SetSecurity { .. } => C::SECURITY,
@@ -147,6 +151,8 @@ fn changes(op: &VfsOp) -> bool {
     match op {
         VfsOp::Open { .. }
         | VfsOp::OpenById { .. }
+        | VfsOp::OpenSnapshot { .. }
+        | VfsOp::Snapshots { .. }
         | VfsOp::Close { .. }
         | VfsOp::Read { .. }
         | VfsOp::Flush { .. }
@@ -187,10 +193,15 @@ impl Backend for MemoryFs {
 
     fn execute(&self, by: &Identity, op: VfsOp) -> VfsResult {
         self.admit(&op)?;
+        let op = match self.in_the_past(by, op) {
+            Ok(done) => return done,
+            Err(op) => op,
+        };
         let mut s = self.state();
         match op {
             VfsOp::Open { at, how } => s.open(&at, how),
             VfsOp::OpenById { node, how } => s.open_by_id(node, how),
+            VfsOp::OpenSnapshot { .. } | VfsOp::Snapshots { .. } => Err(VfsError::NotSupported),
             VfsOp::Create { at, what } => s.create(by, &at, what),
             VfsOp::Overwrite {
                 handle,

@@ -37,6 +37,7 @@ pub(crate) fn report_all(
         let mut wake = None;
         if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut)
             && f.backend == backend
+            && f.snapshot.is_none()
             && let Some(watch) = &mut f.watch
             && (watch.filter.intersects(filter) || any)
         {

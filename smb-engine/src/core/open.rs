@@ -57,6 +57,9 @@ pub(crate) struct FileOpen {
     /// Present name; follows renames made through this server.
     pub(crate) at: Location,
     pub(crate) directory: bool,
+    /// The snapshot in which it was opened: nothing of it can be changed, and it has no part in what
+    /// happens to its name in the present.
+    pub(crate) snapshot: Option<FileTime>,
     pub(crate) share: ShareAccess,
     /// Open.Connection: where it was opened, and where its breaks go as long as that is there.
     pub(crate) conn: ConnId,

@@ -58,7 +58,7 @@ pub(crate) fn in_use_beneath(core: &Core, directory: &FileOpen) -> bool {
     core.opens
         .iter()
         .filter_map(|(_, o)| o.file())
-        .filter(|f| f.backend == directory.backend)
+        .filter(|f| f.backend == directory.backend && f.snapshot.is_none())
         .any(|f| {
             f.at.path
                 .beneath(&directory.at.path)
@@ -77,6 +77,7 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
     for other in core.opens.ids() {
         if let Some(o) = core.opens.get_mut(other).and_then(Open::file_mut)
             && o.backend == backend
+            && o.snapshot.is_none()
         {
             moved(&mut o.at, &from, to, directory);
         }

@@ -103,6 +103,7 @@ fn every_answer_of_a_backend_comes_back() {
         VfsReply::Security(descriptor()),
         VfsReply::Volume(VolumeInfo::full("label")),
         VfsReply::Ranges(vec![AllocatedRange { offset: 1, len: 2 }]),
+        VfsReply::Snapshots(vec![FileTime(7)]),
         VfsReply::Reparse(crate::vfs::Reparse {
             tag: 1,
             data: Bytes::from_static(b"r"),

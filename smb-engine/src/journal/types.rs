@@ -240,7 +240,7 @@ choice! {
     VfsReply {
         0 Done 1 Opened(opened) 2 Missing(missing) 3 Info(info) 4 Data(data) 5 Written(bytes)
         6 Listing(listing) 7 Streams(streams) 8 Eas(eas) 9 Security(descriptor) 10 Volume(volume)
-        11 Ranges(ranges) 12 Reparse(reparse)
+        11 Ranges(ranges) 12 Reparse(reparse) 13 Snapshots(times)
     }
     VfsError {
         0 NotFound 1 PathNotFound 2 Exists 3 NotADirectory 4 IsADirectory 5 NotEmpty 6 AccessDenied

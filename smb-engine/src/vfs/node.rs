@@ -217,6 +217,8 @@ bitflags! {
         const READ_ONLY = 1 << 9;
         /// The COMPRESSED attribute, kept for each file and directory.
         const COMPRESSION = 1 << 10;
+        /// Snapshots can be listed and opened.
+        const SNAPSHOTS = 1 << 12;
         /// Storage of trimmed ranges is given back.
         const TRIM = 1 << 11;
     }

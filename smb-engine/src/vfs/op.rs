@@ -122,6 +122,24 @@ pub enum VfsOp {
         /// How.
         how: OpenHow,
     },
+    /// Opens what existed when a snapshot was taken, as [`Self::Open`] opens what exists. Whatever
+    /// `data` says, nothing can be changed through the handle: what would is refused with
+    /// [`VfsError::ReadOnly`] (a new name with [`VfsError::OtherVolume`]). Identities differ from those
+    /// of the present. → [`VfsReply::Opened`]; [`VfsReply::Missing`]; [`VfsError::NotFound`] if there
+    /// is no such snapshot
+    OpenSnapshot {
+        /// What.
+        at: Location,
+        /// Use of the data.
+        data: DataAccess,
+        /// When it was taken, to the second.
+        taken: FileTime,
+    },
+    /// When snapshots of the volume were taken. → [`VfsReply::Snapshots`]
+    Snapshots {
+        /// Something on the volume.
+        handle: VfsHandle,
+    },
     /// Creates what does not exist and opens it for reading and writing.
     /// → [`VfsReply::Opened`]; [`VfsError::Exists`] if anything of that name (in any case) is there.
     Create {
@@ -532,6 +550,8 @@ pub enum VfsReply {
     Ranges(Vec<AllocatedRange>),
     /// Reparse data.
     Reparse(Reparse),
+    /// When snapshots were taken, no second twice, in the order in which clients are to see them.
+    Snapshots(Vec<FileTime>),
 }
 
 /// The bad answers. One place in the engine maps them to NTSTATUS.

@@ -121,6 +121,7 @@ fn every_parameter_does_something_or_says_that_it_does_not() {
         "HMAC-SHA256",
         "acl_xattr",
         "mandatory",
+        "asc",
     ];
     for param in PARAMS {
         let place = match param.scope() {

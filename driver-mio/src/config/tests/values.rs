@@ -1,6 +1,7 @@
 //! Values of single parameters.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 use smb_proto::Dialect;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
@@ -11,7 +12,7 @@ use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on};
 use crate::config::value::{list, parse_size, show_size};
 use crate::config::{
     Global, HostList, HostPattern, LogLevel, MapToGuest, Mode, Principal, Setting, ShareConfig,
-    Signing, VfsObjects,
+    Signing, SnapshotOrder, VfsObjects,
 };
 
 /// The share of a configuration with these lines in it.
@@ -251,6 +252,29 @@ fn modules() {
     assert!(config.shares[0].vfs_objects.streams_xattr);
     assert!(!config.shares[0].vfs_objects.acl_xattr);
     assert_eq!(warnings.len(), 2);
+}
+
+#[test]
+fn snapshots() {
+    let text = "[s]\npath = /s\nvfs objects = acl_xattr shadow_copy2\nshadow:snapdir = /snap/x\n\
+                shadow:format = s_%Y-%m-%d_%T\nshadow:sort = asc\nshadow:basedir = /\n\
+                shadow:localtime = no";
+    let (config, warnings) = warned(text);
+    assert_eq!(warnings, [""; 0]);
+    let s = &config.shares[0];
+    assert!(s.vfs_objects.shadow_copy2 && s.vfs_objects.acl_xattr);
+    assert_eq!(s.vfs_objects.show(), "acl_xattr shadow_copy2");
+    assert_eq!(s.shadow_snapdir.0, Path::new("/snap/x"));
+    assert_eq!(s.shadow_format.0, "s_%Y-%m-%d_%T");
+    assert_eq!(s.shadow_sort, SnapshotOrder::OldestFirst);
+    one_mistake(
+        "[s]\npath = /s\nshadow:format = %q",
+        "3:17 expected a name with %Y, %m, %d, %H, %M, %S, %s, %F, %T and %% for `shadow:format`, found `%q`",
+    );
+    one_mistake(
+        "[s]\npath = /s\nshadow:snapdir = ../x",
+        "3:18 expected a directory, without `..` for `shadow:snapdir`, found `../x`",
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use smb_engine::names::fold;
 use smb_proto::create_ctx::{
     AllocationSize, DiskIdRequest, DurableRequest, DurableRequestV2, Lease, MaximalAccessRequest,
-    RawContext, SdBuffer,
+    RawContext, SdBuffer, TimewarpToken,
 };
 use smb_proto::dtyp::AccessMask;
 use smb_proto::fsctl::{FsctlCode, ZeroData};
@@ -170,12 +170,30 @@ fn plain_context(c: &RawContext) -> bool {
     .contains(&c.name.as_ref())
 }
 
+/// A name without the components that look like tokens of snapshots.
+fn without_token(name: &str) -> String {
+    let components = name.split('\\').filter(|c| !c.starts_with("@GMT-"));
+    components.collect::<Vec<_>>().join("\\")
+}
+
 /// CREATE.
 pub(super) fn create(r: &create::Request) -> Asked {
     let security = r.contexts.iter().any(|c| c.name.as_ref() == SdBuffer::NAME);
     let options = r.create_options;
     let by_id = options.contains(CreateOptions::OPEN_BY_FILE_ID);
-    let path = match name(&r.name) {
+    // What was is not followed, nor what is while it is looked at.
+    let present = without_token(&r.name);
+    let past = present.len() != r.name.len()
+        || r.contexts
+            .iter()
+            .any(|c| c.name.as_ref() == TimewarpToken::NAME);
+    let path = match name(&present) {
+        Name::Plain(path) if past && !by_id => {
+            return Asked {
+                security,
+                ..asked(Meaning::Blurs(path), true)
+            };
+        }
         Name::Plain(path) if !by_id => path,
         Name::Plain(_) | Name::Bad => return asked(Meaning::Impossible, false),
         Name::Other(_) if by_id => return asked(Meaning::Impossible, false),

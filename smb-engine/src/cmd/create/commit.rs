@@ -255,6 +255,7 @@ fn enter(
             options: a.fields.options,
             delete_on_close: false,
             position: 0,
+            snapshot: a.ctx.snapshot,
             scan: Scan::default(),
             watch: None,
             frozen_write_time: None,

@@ -6,10 +6,12 @@ use smb_proto::info::FileAttributes;
 use smb_proto::msg::create::{CreateDisposition, CreateOptions};
 
 use super::access::{self, Existing, Verdict};
-use super::{Attempt, CmdResult, Cx, State, being_deleted, commit, give_back, removed_since, wait};
+use super::{
+    Attempt, CmdResult, Cx, State, being_deleted, commit, give_back, removed_since, snapshot, wait,
+};
 use crate::acl;
 use crate::status::Refusal;
-use crate::vfs::{Capabilities, DataAccess, OpenHow, Opened, SharePath, VfsOp};
+use crate::vfs::{Capabilities, DataAccess, OpenHow, Opened, SharePath};
 
 /// Judges what the backend has opened, and goes on with it. `by_parent`: rights by the directory's
 /// descriptor, once that was looked at.
@@ -37,13 +39,11 @@ pub(super) fn judge(
 /// Opens the directory, for its descriptor.
 fn ask_parent(cx: &mut Cx<'_>, a: Attempt, opened: Opened) -> CmdResult {
     let path = opened.at.path.parent().unwrap_or_else(SharePath::root);
-    let op = VfsOp::Open {
-        at: path.into(),
-        how: OpenHow {
-            data: DataAccess::None,
-            open_reparse: false,
-        },
+    let how = OpenHow {
+        data: DataAccess::None,
+        open_reparse: false,
     };
+    let op = snapshot::open(a.ctx.snapshot, path.into(), how);
     if let Err(refusal) = cx.ask_backend(a.backend, a.by.clone(), op) {
         give_back(cx, &a, opened.handle);
         return Err(refusal);

@@ -17,6 +17,7 @@ mod missing;
 mod pipe;
 mod reply;
 mod resolve;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -118,9 +119,12 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
     let (by, tree_access) = (tree.identity.clone(), tree.access);
     ctx::refuse_reconnect(&request.contexts)?;
     let fields = Fields::check(&request)?;
-    let name = Name::parse(&request.name, share.max_name)?;
+    let (text, token) = snapshot::split(&request.name, share.capabilities);
+    let name = Name::parse(&text, share.max_name)?;
     agree(&name, &fields, share.capabilities)?;
-    let ctx = Contexts::check(&request.contexts, share.capabilities, &by)?;
+    let mut ctx = Contexts::check(&request.contexts, share.capabilities, &by)?;
+    ctx.snapshot = ctx.snapshot.or(token);
+    let capabilities = snapshot::capabilities(share.capabilities, &fields, &ctx)?;
     has_room(cx.core)?;
     let cache = cache::request(cx, &request, share.oplocks)?;
     let attempt = Attempt {
@@ -130,7 +134,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         cache,
         backend: share.backend,
         by,
-        capabilities: share.capabilities,
+        capabilities,
         tree_access,
         since: 0,
         tries: 0,
@@ -257,10 +261,7 @@ impl Attempt {
                 .options
                 .contains(CreateOptions::OPEN_REPARSE_POINT),
         };
-        let op = VfsOp::Open {
-            at: self.name.at.clone(),
-            how,
-        };
+        let op = snapshot::open(self.ctx.snapshot, self.name.at.clone(), how);
         cx.ask_backend(self.backend, self.by.clone(), op)?;
         wait(State::Opening(self))
     }

@@ -8,7 +8,7 @@ mod interfaces;
 mod object_id;
 mod pipe;
 mod reparse;
-mod simple;
+mod snapshots;
 mod sparse;
 mod trim;
 mod validate_negotiate;
@@ -88,6 +88,8 @@ enum At {
     Integrity,
     Pipe(pipe::State),
     Reparse(reparse::State),
+    /// When snapshots were taken.
+    Snapshots,
     Sparse(sparse::State),
     Trim(trim::State),
 }
@@ -188,7 +190,7 @@ fn on_file(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
         FsctlCode::FILE_LEVEL_TRIM => trim::start(cx, call, input),
         FsctlCode::GET_INTEGRITY_INFORMATION => integrity::get(cx, call),
         FsctlCode::SET_INTEGRITY_INFORMATION => integrity::set(cx, call, input),
-        FsctlCode::SRV_ENUMERATE_SNAPSHOTS => simple::snapshots(call),
+        FsctlCode::SRV_ENUMERATE_SNAPSHOTS => snapshots::start(cx, call),
         // 3.3.5.15.7: branch cache is off.
         FsctlCode::SRV_READ_HASH => Err(Refusal(NtStatus::HASH_NOT_SUPPORTED)),
         // Also for codes that are known but that this volume has no use for: LMR_REQUEST_RESILIENCY,
@@ -207,6 +209,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         At::Integrity => integrity::resume(call, wake),
         At::Pipe(s) => pipe::resume(cx, call, s, wake),
         At::Reparse(s) => reparse::resume(cx, call, s, wake),
+        At::Snapshots => snapshots::resume(call, wake),
         At::Sparse(s) => sparse::resume(cx, call, s, wake),
         At::Trim(s) => trim::resume(cx, call, s, wake),
     }

@@ -33,13 +33,18 @@ pub(super) fn start(cx: &mut Cx<'_>, room: usize) -> CmdResult {
     let file = cx.file_open()?;
     // The root has no name in the share.
     let parent = file.at.path.parent().ok_or(NONE)?;
-    cx.ask_vfs(VfsOp::Open {
-        at: parent.into(),
-        how: OpenHow {
-            data: DataAccess::Read,
-            open_reparse: false,
+    let (at, data) = (parent.into(), DataAccess::Read);
+    let op = match file.snapshot {
+        Some(taken) => VfsOp::OpenSnapshot { at, data, taken },
+        None => VfsOp::Open {
+            at,
+            how: OpenHow {
+                data,
+                open_reparse: false,
+            },
         },
-    })?;
+    };
+    cx.ask_vfs(op)?;
     Ok(waits(super::State::ShortName(State::Opening { room })))
 }
 

@@ -44,7 +44,9 @@ pub(super) fn start(cx: &mut Cx<'_>, request: set_info::Request) -> CmdResult {
     if u32::try_from(request.buffer.len()).map_or(true, |n| n > max) {
         return Err(Refusal(NtStatus::INVALID_PARAMETER));
     }
-    match InfoType::from_code(request.info_type) {
+    let kind = InfoType::from_code(request.info_type);
+    in_the_past(cx, kind, request.file_info_class)?;
+    match kind {
         Some(InfoType::File) => file(cx, &request),
         Some(InfoType::FileSystem) => file_system(cx, &request),
         Some(InfoType::Security) => security::start(cx, &request),
@@ -81,6 +83,22 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Rename(s) => rename::resume(cx, s, wake),
         State::Security(s) => security::resume(cx, s, wake),
         State::ValidData(s) => size::valid_data_resume(s, wake),
+    }
+}
+
+/// Refuses what would change something in a snapshot. What is of the open alone can be set.
+fn in_the_past(cx: &Cx<'_>, kind: Option<InfoType>, class: u8) -> Result<(), Refusal> {
+    use FileInfoClass as C;
+    if !matches!(&cx.open()?.1.kind, OpenKind::File(f) if f.snapshot.is_some()) {
+        return Ok(());
+    }
+    match (kind, C::from_code(class)) {
+        (Some(InfoType::File), Some(C::Position | C::Mode) | None) | (None, _) => Ok(()),
+        // The new name would be one of the present, which is another volume.
+        (Some(InfoType::File), Some(C::Rename | C::RenameEx | C::Link | C::LinkEx)) => {
+            Err(Refusal(NtStatus::NOT_SAME_DEVICE))
+        }
+        (Some(_), _) => Err(Refusal(NtStatus::MEDIA_WRITE_PROTECTED)),
     }
 }
 

@@ -9,11 +9,11 @@ mod aapl;
 mod ea;
 mod sd;
 
-use smb_proto::NtStatus;
 use smb_proto::create_ctx::{
     AaplRequest, DiskIdResponse, MaximalAccessRequest, MaximalAccessResponse, RawContext, Requested,
 };
 use smb_proto::dtyp::{AccessMask, SecurityDescriptor};
+use smb_proto::{FileTime, NtStatus};
 
 use crate::identity::Identity;
 use crate::vfs::{Capabilities, Ea, FileInfo};
@@ -29,6 +29,8 @@ pub(super) struct Contexts {
     pub(super) allocation: u64,
     pub(super) maximal: Option<MaximalAccessRequest>,
     pub(super) disk_id: bool,
+    /// The snapshot in which to look.
+    pub(super) snapshot: Option<FileTime>,
     pub(super) aapl: Option<AaplRequest>,
 }
 
@@ -50,8 +52,9 @@ impl Contexts {
         who: &Identity,
     ) -> Result<Self, NtStatus> {
         let all = Requested::from_raw(raw).map_err(|_| NtStatus::INVALID_PARAMETER)?;
-        // 3.3.5.9.4: no backend has snapshots. Zero is the present.
-        if all.timewarp.is_some_and(|t| t.timestamp.0 != 0) {
+        // 3.3.5.9.4. Zero is the present.
+        let snapshot = all.timewarp.map(|t| t.timestamp).filter(|t| t.0 != 0);
+        if snapshot.is_some() && !capabilities.contains(Capabilities::SNAPSHOTS) {
             return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
         }
         let eas = match &all.ea {
@@ -68,6 +71,7 @@ impl Contexts {
             allocation: all.allocation_size.map_or(0, |a| a.allocation_size),
             maximal: all.maximal_access,
             disk_id: all.disk_id.is_some(),
+            snapshot,
             aapl: all.aapl,
         })
     }
@@ -178,7 +182,11 @@ mod tests {
         let not_found = NtStatus::OBJECT_NAME_NOT_FOUND;
         assert_eq!(refuse_reconnect(&reconnect), Err(not_found));
         assert_eq!(refuse_reconnect(&[snapshot.to_raw()]), Ok(()));
-        assert_eq!(check(&[snapshot.to_raw()]), Err(not_found));
+        let without = Capabilities::all() - Capabilities::SNAPSHOTS;
+        let refused = Contexts::check(&[snapshot.to_raw()], without, &Identity::system());
+        assert_eq!(refused, Err(not_found));
+        let taken = check(&[snapshot.to_raw()]).unwrap().snapshot;
+        assert_eq!(taken, Some(FileTime(10_000)));
         let short = RawContext::new(b"AlSi", vec![0; 7]);
         assert_eq!(
             check(std::slice::from_ref(&short)),
