@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -376,4 +377,78 @@ fn names_do_not_lead_out() {
         }
     }
     world.check();
+}
+
+/// What is mounted inside a share is not entered where that is said.
+#[test]
+fn a_mount_point_that_is_not_to_be_crossed() {
+    const INSIDE: &str = "FS_ESCAPE_OWN_MOUNTS";
+    if std::env::var_os(INSIDE).is_none() {
+        // Once more in a process with a mount table of its own, which not every machine gives.
+        let unshare = |words: &[&std::ffi::OsStr]| {
+            let mut command = Command::new("unshare");
+            command.arg("-m").args(words).env(INSIDE, "1");
+            command.status().is_ok_and(|status| status.success())
+        };
+        if !unshare(&["true".as_ref()]) {
+            eprintln!("nothing can be mounted here");
+            return;
+        }
+        let program = std::env::current_exe().unwrap();
+        let name = "a_mount_point_that_is_not_to_be_crossed";
+        assert!(unshare(&[
+            program.as_ref(),
+            "--exact".as_ref(),
+            name.as_ref()
+        ]));
+        return;
+    }
+    let world = World::new();
+    let at_mount = world.share.join("mnt");
+    fs::create_dir(&at_mount).unwrap();
+    rustix::mount::mount_bind(&world.outside, &at_mount).unwrap();
+    symlink("mnt/sub", world.share.join("in")).unwrap();
+    for (cross_mounts, follow_symlinks) in [(true, true), (false, true), (false, false)] {
+        let options = LocalOptions {
+            cross_mounts,
+            follow_symlinks,
+            ..LocalOptions::default()
+        };
+        let backend = LocalFs::open(&world.share, options).unwrap();
+        let client = Client {
+            fs: &backend,
+            by: identity(None),
+            reached: 0,
+        };
+        for name in [
+            "mnt",
+            "MNT",
+            "mnt\\secret",
+            "Mnt\\SECRET",
+            "in",
+            "in\\secret",
+        ] {
+            let opened = client.open(name, DataAccess::Read).is_some();
+            assert_eq!(opened, cross_mounts, "{name}");
+        }
+        let root = client.open("", DataAccess::Read).unwrap();
+        for pattern in ["*", "mnt"] {
+            let list = VfsOp::List {
+                handle: root,
+                restart: true,
+                pattern: smb_engine::names::Pattern::new(pattern),
+                limit: 100,
+                security: false,
+            };
+            let Ok(VfsReply::Listing(list)) = client.run(list) else {
+                panic!("no listing by {pattern}")
+            };
+            let shown = list.items.iter().any(|item| item.name == "mnt");
+            assert_eq!(shown, cross_mounts, "{pattern}");
+        }
+        client.close(root);
+    }
+    world.check();
+    let lazily = rustix::mount::UnmountFlags::DETACH;
+    rustix::mount::unmount(&at_mount, lazily).unwrap();
 }

@@ -114,7 +114,11 @@ impl LocalFs {
         // A name that cannot exist here is not listed.
         if let Ok(host) = to_host(name) {
             let acting = self.own.act_as(by)?;
-            let found = self.tree.find(open.node.fd(), name, &host)?;
+            let found = match self.tree.find(open.node.fd(), name, &host) {
+                // A mount point that is not to be crossed is not shown.
+                Err(VfsError::OtherVolume) => None,
+                found => found?,
+            };
             drop(acting);
             if let Some((fd, stored)) = found {
                 let name = to_share(&stored);

@@ -106,7 +106,11 @@ impl LocalFs {
             }
             Ok(Resolved::Found(found)) => self.open_found(acting, found, stream, how),
         };
-        done.map_err(|e| e.followed_by(stream))
+        done.map_err(|e| match e {
+            // Another file system that is not to be entered.
+            VfsError::OtherVolume => VfsError::AccessDenied,
+            e => e.followed_by(stream),
+        })
     }
 
     fn missing(&self, gap: &Gap) -> VfsResult {

@@ -65,6 +65,8 @@ pub(super) struct Tree {
     root: OwnedFd,
     resolve: ResolveFlags,
     follow: bool,
+    /// For the names that clients must not see.
+    options: LocalOptions,
     pub(super) names: NameCache,
 }
 
@@ -95,6 +97,7 @@ impl Tree {
             root,
             resolve,
             follow: options.follow_symlinks,
+            options: options.clone(),
             names: NameCache::new(local),
         }
     }
@@ -228,6 +231,10 @@ impl Tree {
             Err(Errno::ACCESS) => return Ok(None),
             Err(e) => return Err(os(e)),
         };
+        // What was asked for is no name to be hidden, but what it stands for may be: a short name.
+        if self.options.vetoed(&to_share(&other)) {
+            return Ok(None);
+        }
         match self.path_fd(dir, &other, false) {
             Ok(fd) => Ok(Some((fd, other))),
             Err(Errno::NOENT) => Ok(None),

@@ -715,6 +715,24 @@ fn names_that_clients_must_not_see_do_not_exist() {
         replace: true,
     };
     assert_eq!(f.run(link), Err(VfsError::AccessDenied));
+    // Nor by way of their short names.
+    let depot = depot::NAME;
+    for (name, below) in [("rather a long.secret", ""), (depot, "\\key")] {
+        if below.is_empty() {
+            host::write(f.path(name), "").unwrap();
+        } else {
+            host::create_dir(f.path(name)).unwrap();
+            host::write(f.path(name).join("key"), "").unwrap();
+        }
+        let short = smb_engine::names::short_name(name).unwrap();
+        let missing = if below.is_empty() {
+            VfsError::NotFound
+        } else {
+            VfsError::PathNotFound
+        };
+        assert_eq!(open(&format!("{short}{below}")), Some(missing), "{short}");
+        assert_eq!(f.names(f.open(""), &short), [""; 0], "{short}");
+    }
 }
 
 #[test]
