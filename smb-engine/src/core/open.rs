@@ -68,6 +68,9 @@ pub(crate) struct FileOpen {
     pub(crate) options: CreateOptions,
     /// FILE_DELETE_ON_CLOSE was given: closing this open marks the file delete pending.
     pub(crate) delete_on_close: bool,
+    /// The name is to go when this open is closed, whoever has the file open besides
+    /// (FILE_DISPOSITION_POSIX_SEMANTICS, [MS-FSCC] 2.4.11).
+    pub(crate) posix_delete: bool,
     /// CurrentByteOffset of FilePositionInformation.
     pub(crate) position: u64,
     pub(crate) scan: Scan,

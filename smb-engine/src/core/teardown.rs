@@ -136,7 +136,8 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
 
 /// Drops the rows that nobody needs any more, and says which name has to go.
 ///
-/// A file that is to be deleted goes when no stream of it is open any more ([MS-FSA] 2.1.5.5).
+/// A file that is to be deleted goes when no stream of it is open any more ([MS-FSA] 2.1.5.5), or
+/// with POSIX semantics with the open that said so; the others then have a file without this name.
 fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Removal> {
     let rows = core.rows_of(f.node);
     let open_somewhere = rows
@@ -148,10 +149,9 @@ fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Removal> {
             continue;
         };
         let whole = r.key.stream.is_none();
-        if !r.opens.is_empty()
-            || r.removing
-            || (whole && open_somewhere && r.delete_pending.is_some())
-        {
+        let at_once = f.posix_delete && row == f.file && r.delete_pending.is_some();
+        let needed = !r.opens.is_empty() || (whole && open_somewhere && r.delete_pending.is_some());
+        if r.removing || (needed && !at_once) {
             continue;
         }
         match (&r.delete_pending, &removal) {
@@ -182,7 +182,14 @@ pub(crate) fn drop_row(core: &mut Core, row: Id<File>) {
 
 /// The backend has removed a name (or could not): its row ends.
 pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal, done: bool) {
-    drop_row(core, r.row);
+    match core.files.get_mut(r.row) {
+        // Others have the file open still.
+        Some(row) if !row.opens.is_empty() => {
+            row.removing = false;
+            row.delete_pending = None;
+        }
+        _ => drop_row(core, r.row),
+    }
     if !done {
         return;
     }

@@ -254,6 +254,7 @@ fn enter(
             cache: Cache::None,
             options: a.fields.options,
             delete_on_close: false,
+            posix_delete: false,
             position: 0,
             snapshot: a.ctx.snapshot,
             scan: Scan::default(),

@@ -249,11 +249,13 @@ fn basic(info: &FileInfo) -> FileBasicInformation {
 /// [MS-FSA] 2.1.5.12.28: a name that is about to go does not count as a link.
 fn standard(core: &Core, file: &FileOpen, info: &FileInfo) -> FileStandardInformation {
     let pending = delete_pending(core, file);
+    // A file that has lost its last name under its opens is as one that is about to.
+    let gone = info.links == 0;
     FileStandardInformation {
         allocation_size: info.allocation,
         end_of_file: info.size,
         number_of_links: info.links.saturating_sub(u32::from(pending)),
-        delete_pending: pending,
+        delete_pending: pending || gone,
         directory: file.directory,
     }
 }

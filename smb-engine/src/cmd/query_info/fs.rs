@@ -86,7 +86,7 @@ fn finish(cx: &Cx<'_>, state: State, bytes: BytesMut) -> CmdResult {
 
 /// FileSystemAttributes for what a backend can do.
 fn attributes(can: Capabilities) -> FsAttributes {
-    let mut out = FsAttributes::UNICODE_ON_DISK;
+    let mut out = FsAttributes::UNICODE_ON_DISK | FsAttributes::SUPPORTS_POSIX_UNLINK_RENAME;
     for (ability, flag) in [
         (Capabilities::STREAMS, FsAttributes::NAMED_STREAMS),
         (
@@ -237,15 +237,11 @@ mod tests {
 
     #[test]
     fn abilities_become_flags() {
-        assert_eq!(
-            attributes(Capabilities::empty()),
-            FsAttributes::UNICODE_ON_DISK
-        );
+        let always = FsAttributes::UNICODE_ON_DISK | FsAttributes::SUPPORTS_POSIX_UNLINK_RENAME;
+        assert_eq!(attributes(Capabilities::empty()), always);
         assert_eq!(
             attributes(Capabilities::STREAMS | Capabilities::CASE_PRESERVING),
-            FsAttributes::UNICODE_ON_DISK
-                | FsAttributes::NAMED_STREAMS
-                | FsAttributes::CASE_PRESERVED_NAMES
+            always | FsAttributes::NAMED_STREAMS | FsAttributes::CASE_PRESERVED_NAMES
         );
     }
 

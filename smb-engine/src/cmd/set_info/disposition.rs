@@ -42,12 +42,9 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> Cmd
         }
     };
     needs(cx, AccessMask::DELETE)?;
-    // Removing a name while others have it open is not announced in the volume's attributes.
-    if flags.contains(DispositionFlags::POSIX_SEMANTICS) {
-        return Err(Refusal(NtStatus::NOT_SUPPORTED));
-    }
     if !flags.contains(DispositionFlags::DELETE) {
         let file = cx.file_open_mut()?;
+        file.posix_delete = false;
         if flags.contains(DispositionFlags::ON_CLOSE) {
             file.delete_on_close = false;
             return Ok(done());
@@ -106,9 +103,10 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     }
 }
 
-/// The file goes when its last open does.
+/// The file goes when its last open does, or with POSIX semantics when this one does.
 fn mark(cx: &mut Cx<'_>, flags: DispositionFlags) -> CmdResult {
     let file = cx.file_open_mut()?;
+    file.posix_delete = flags.contains(DispositionFlags::POSIX_SEMANTICS);
     if flags.contains(DispositionFlags::ON_CLOSE) {
         file.delete_on_close = true;
         return Ok(done());

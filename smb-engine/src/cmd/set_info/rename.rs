@@ -40,6 +40,8 @@ pub(crate) struct Task {
     replace: bool,
     /// A read-only file may be replaced.
     ignore_read_only: bool,
+    /// A file may be replaced that others have open, if they share its deletion.
+    posix: bool,
     /// The directory lets its entries be deleted.
     delete_child: bool,
     /// There is something that the new name replaces.
@@ -76,23 +78,20 @@ struct Asked {
     root_directory: u64,
     replace: bool,
     ignore_read_only: bool,
+    posix: bool,
 }
 
 fn read(class: FileInfoClass, input: &[u8]) -> Result<Asked, Refusal> {
-    // Removing an open target is not announced in the volume's attributes.
-    const POSIX: Refusal = Refusal(NtStatus::NOT_SUPPORTED);
     Ok(match class {
         FileInfoClass::RenameEx => {
             let i = FileRenameInformationEx::parse(input).map_err(malformed)?;
-            if i.flags.contains(RenameFlags::POSIX_SEMANTICS) {
-                return Err(POSIX);
-            }
             Asked {
                 kind: Kind::Rename,
                 name: i.file_name,
                 root_directory: i.root_directory,
                 replace: i.flags.contains(RenameFlags::REPLACE_IF_EXISTS),
                 ignore_read_only: i.flags.contains(RenameFlags::IGNORE_READONLY_ATTRIBUTE),
+                posix: i.flags.contains(RenameFlags::POSIX_SEMANTICS),
             }
         }
         FileInfoClass::Link => {
@@ -103,19 +102,18 @@ fn read(class: FileInfoClass, input: &[u8]) -> Result<Asked, Refusal> {
                 root_directory: i.root_directory,
                 replace: i.replace_if_exists,
                 ignore_read_only: false,
+                posix: false,
             }
         }
         FileInfoClass::LinkEx => {
             let i = FileLinkInformationEx::parse(input).map_err(malformed)?;
-            if i.flags.contains(LinkFlags::POSIX_SEMANTICS) {
-                return Err(POSIX);
-            }
             Asked {
                 kind: Kind::Link,
                 name: i.file_name,
                 root_directory: i.root_directory,
                 replace: i.flags.contains(LinkFlags::REPLACE_IF_EXISTS),
                 ignore_read_only: i.flags.contains(LinkFlags::IGNORE_READONLY_ATTRIBUTE),
+                posix: i.flags.contains(LinkFlags::POSIX_SEMANTICS),
             }
         }
         _ => {
@@ -126,6 +124,7 @@ fn read(class: FileInfoClass, input: &[u8]) -> Result<Asked, Refusal> {
                 root_directory: i.root_directory,
                 replace: i.replace_if_exists,
                 ignore_read_only: false,
+                posix: false,
             }
         }
     })
@@ -158,6 +157,7 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> Cmd
         to,
         replace: asked.replace,
         ignore_read_only: asked.ignore_read_only,
+        posix: asked.posix,
         delete_child: false,
         replaces: false,
     };
@@ -353,6 +353,7 @@ fn judge_parent(cx: &Cx<'_>, task: &mut Task, parent: &Opened) -> Result<Next, R
 
 /// What has the new name already.
 fn judge_target(cx: &Cx<'_>, task: &mut Task, target: &Opened) -> Result<Next, Refusal> {
+    let (id, _) = cx.open()?;
     let file = cx.file_open()?;
     let info = &target.info;
     if info.node == file.node && task.kind == Kind::Rename {
@@ -370,10 +371,14 @@ fn judge_target(cx: &Cx<'_>, task: &mut Task, target: &Opened) -> Result<Next, R
     let deletable =
         task.delete_child || maximal(&target.security, &file.by).contains(AccessMask::DELETE);
     let open = cx.core.rows_of(info.node).iter().any(|r| {
-        cx.core
-            .files
-            .get(*r)
-            .is_some_and(|row| !row.opens.is_empty() || row.removing)
+        cx.core.files.get(*r).is_some_and(|row| {
+            row.removing
+                || if task.posix {
+                    rename::held_by_others(cx.core, id, *r)
+                } else {
+                    !row.opens.is_empty()
+                }
+        })
     });
     if info.is_directory() || read_only || !deletable || open {
         return Ok(Next::Refuse(NtStatus::ACCESS_DENIED));
