@@ -285,6 +285,22 @@ fn links() {
     pair.finish();
 }
 
+/// smbclient sends the new name of a hard link with a backslash in front.
+#[test]
+fn full_pathnames() {
+    let (mut pair, tree) = world();
+    let file = pair.open(tree, "a").unwrap();
+    assert_eq!(link(&mut pair, tree, file, "\\e\\a2", false), Ok(()));
+    assert_eq!(pair.fs().read_file("e\\a2").unwrap(), b"aa");
+    for bad in ["\\", "\\\\x", "\\:s"] {
+        assert!(link(&mut pair, tree, file, bad, false).is_err(), "{bad}");
+    }
+    assert_eq!(rename(&mut pair, tree, file, "\\new", false), Ok(()));
+    assert!(pair.open(tree, "a").is_err());
+    assert!(pair.open(tree, "new").is_ok());
+    pair.finish();
+}
+
 #[test]
 fn deletion() {
     let (mut pair, tree) = world();

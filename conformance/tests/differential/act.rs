@@ -167,7 +167,8 @@ impl Twin<'_> {
             | Step::Write { slot, .. }
             | Step::SetSize { slot, .. }
             | Step::SetAllocation { slot, .. }
-            | Step::Zero { slot, .. } => writes(slot),
+            | Step::Zero { slot, .. }
+            | Step::Trim { slot, .. } => writes(slot),
             Step::Copy { from, to, .. } => reads(from) && writes(to),
             _ => true,
         }

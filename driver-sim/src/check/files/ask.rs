@@ -157,6 +157,14 @@ fn name(text: &str) -> Name {
     }
 }
 
+/// The name that something gets: it may begin with a backslash ([MS-FSA] 2.1.5.15.11).
+fn new_name(text: &str) -> Name {
+    match text.strip_prefix('\\') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(':') => name(rest),
+        _ => name(text),
+    }
+}
+
 /// Whether a context changes nothing that the model is about.
 fn plain_context(c: &RawContext) -> bool {
     [
@@ -395,7 +403,7 @@ fn set_info(r: &set_info::Request, open: No) -> Asked {
         ),
         Err(_) => touch(),
     };
-    let rename = |root: u64, to: &str, replace| match name(to) {
+    let rename = |root: u64, to: &str, replace| match new_name(to) {
         Name::Plain(to) if root == 0 && !to.is_empty() => {
             let what = What::Rename { open, to, replace };
             asked(Meaning::Followed(what), false)
@@ -428,7 +436,7 @@ fn set_info(r: &set_info::Request, open: No) -> Asked {
             .map(|i| rename(i.root_directory, &i.file_name, i.replace_if_exists)),
         Some(FileInfoClass::RenameEx) => FileRenameInformationEx::parse(&r.buffer).map(|i| {
             if !RenameFlags::REPLACE_IF_EXISTS.contains(i.flags) {
-                return match name(&i.file_name) {
+                return match new_name(&i.file_name) {
                     Name::Plain(to) | Name::Other(to) => blur(Some(to)),
                     Name::Bad => touch(),
                 };
@@ -437,7 +445,7 @@ fn set_info(r: &set_info::Request, open: No) -> Asked {
             rename(i.root_directory, &i.file_name, replace)
         }),
         Some(FileInfoClass::Link | FileInfoClass::LinkEx) => {
-            FileRenameInformation::parse(&r.buffer).map(|i| match name(&i.file_name) {
+            FileRenameInformation::parse(&r.buffer).map(|i| match new_name(&i.file_name) {
                 Name::Plain(to) | Name::Other(to) => Asked {
                     links: true,
                     ..blur(Some(to))

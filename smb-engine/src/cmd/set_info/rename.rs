@@ -186,6 +186,11 @@ fn new_name(from: &Location, text: &str, max_name: u32) -> Result<Location, NtSt
     if text.is_empty() {
         return Err(NtStatus::OBJECT_NAME_INVALID);
     }
+    // A full pathname may begin with a backslash ([MS-FSA] 2.1.5.15.11), as smbclient sends hard links.
+    let text = match text.strip_prefix('\\') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(':') => rest,
+        _ => text,
+    };
     let name = Name::parse(text, max_name)?;
     if text.starts_with(':') {
         // The unnamed stream cannot be given up for a named one, nor take the place of one: files
