@@ -50,11 +50,13 @@ pub enum Mutation {
     OplockGranted,
     /// FLUSH is answered, and nothing flushed.
     FlushForgotten,
+    /// FSCTL_SRV_COPYCHUNK copies to one byte behind where it was told to.
+    CopyShifted,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::LostWakeup,
         Self::LockKeptAtClose,
         Self::WriteIgnoresLocks,
@@ -78,5 +80,6 @@ impl Mutation {
         Self::NotifyUnasked,
         Self::OplockGranted,
         Self::FlushForgotten,
+        Self::CopyShifted,
     ];
 }

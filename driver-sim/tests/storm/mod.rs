@@ -429,8 +429,12 @@ impl Storm {
 
 /// What went wrong in a storm, if anything did.
 pub(crate) fn verdict(make: impl FnOnce() -> Storm, steps: usize) -> Option<String> {
-    let run = AssertUnwindSafe(|| make().run(steps));
-    let panic = catch_unwind(run).err()?;
+    complaint(|| make().run(steps))
+}
+
+/// What a checker found first in this.
+pub(crate) fn complaint(run: impl FnOnce()) -> Option<String> {
+    let panic = catch_unwind(AssertUnwindSafe(run)).err()?;
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
     Some(text.unwrap_or_else(|| "a panic without words".to_owned()))

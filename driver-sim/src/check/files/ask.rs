@@ -6,7 +6,7 @@ use smb_proto::create_ctx::{
     RawContext, SdBuffer, TimewarpToken,
 };
 use smb_proto::dtyp::AccessMask;
-use smb_proto::fsctl::{FsctlCode, ZeroData};
+use smb_proto::fsctl::{FsctlCode, ResumeKey, SrvCopychunkCopy, ZeroData};
 use smb_proto::id::FileId;
 use smb_proto::info::file::{
     DispositionFlags, FileAllocationInformation, FileBasicInformation, FileDispositionInformation,
@@ -304,6 +304,27 @@ pub(super) fn on_open(request: &Request, open: No, charge: u64) -> Asked {
         | R::Echo(_)
         | R::OplockBreak(_) => touch(),
     }
+}
+
+/// FSCTL_SRV_COPYCHUNK and FSCTL_SRV_COPYCHUNK_WRITE from an open that is followed.
+pub(super) fn copy(
+    request: &Request,
+    open: No,
+    source: impl FnOnce(&ResumeKey) -> Option<No>,
+) -> Option<What> {
+    let Request::Ioctl(r) = request else {
+        return None;
+    };
+    let copies = [FsctlCode::SRV_COPYCHUNK, FsctlCode::SRV_COPYCHUNK_WRITE];
+    if !copies.contains(&r.ctl_code) {
+        return None;
+    }
+    let copy = SrvCopychunkCopy::parse(&r.input).ok()?;
+    Some(What::Copy {
+        open,
+        source: source(&copy.source_key)?,
+        chunks: copy.chunks,
+    })
 }
 
 /// Largest offset that is plain.

@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smb_engine::output::ConnId;
 use smb_engine::time::Now;
 use smb_proto::dtyp::AccessMask;
+use smb_proto::fsctl::{FsctlCode, ResumeKey, SrvResumeKeyResponse};
 use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{AsyncId, FileId, MessageId, SessionId, TreeId};
 use smb_proto::msg::tree_connect::{ShareFlags, ShareType};
@@ -53,6 +54,8 @@ enum Role {
     },
     Create,
     Close(FileId),
+    /// FSCTL_SRV_REQUEST_RESUME_KEY.
+    Key(FileId),
     /// To be told when the answer is there.
     Other,
 }
@@ -130,6 +133,8 @@ pub struct Files {
     trees: BTreeMap<(SessionId, TreeId), Tree>,
     /// Opens that are not closed.
     handles: BTreeMap<FileId, Handle>,
+    /// Opens by the keys with which they are named as sources of copies.
+    keys: BTreeMap<[u8; 24], No>,
     /// MaxReadSize and MaxWriteSize of the smallest server that was seen.
     max_io: u32,
     /// Connections of dialect 2.0.2, in which a WRITE has no flags ([MS-SMB2] 2.2.21).
@@ -147,6 +152,7 @@ impl Default for Files {
             sessions: BTreeMap::new(),
             trees: BTreeMap::new(),
             handles: BTreeMap::new(),
+            keys: BTreeMap::new(),
             max_io: u32::MAX,
             flagless: BTreeSet::new(),
             judged: 0,
@@ -318,6 +324,13 @@ impl Files {
             self.model.add(sent.no, op);
             return role;
         };
+        if let Meaning::Followed(What::Smash { open }) = asked.what {
+            let source = |key: &ResumeKey| self.keys.get(&key.0).copied();
+            let followed = |what: &What| matches!(what, What::Copy { source, .. } if self.model.follows(*source));
+            if let Some(copy) = ask::copy(request, open, source).filter(followed) {
+                asked.what = Meaning::Followed(copy);
+            }
+        }
         if let Meaning::Followed(What::Write { through, .. }) = &mut asked.what {
             *through &= !self.flagless.contains(&conn);
         }
@@ -369,6 +382,9 @@ impl Files {
         match request {
             Request::Create(_) => Role::Create,
             Request::Close(r) => Role::Close(r.file_id),
+            Request::Ioctl(r) if r.ctl_code == FsctlCode::SRV_REQUEST_RESUME_KEY => {
+                Role::Key(r.file_id)
+            }
             _ => Role::Other,
         }
     }
@@ -558,6 +574,14 @@ impl Files {
                 self.model.loose.remove(&sent.no);
                 if good && let Some(h) = self.handles.remove(&id) {
                     self.model.loose.remove(&h.no);
+                }
+            }
+            Role::Key(id) => {
+                self.model.loose.remove(&sent.no);
+                if let (Response::Ioctl(r), Some(h), true) = (body, self.handles.get(&id), good)
+                    && let Ok(r) = SrvResumeKeyResponse::parse(&r.output)
+                {
+                    self.keys.insert(r.resume_key.0, h.no);
                 }
             }
             Role::Other => {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use smb_proto::NtStatus;
+use smb_proto::fsctl::SrvCopychunkResponse;
 use smb_proto::info::FileAttributes;
 use smb_proto::info::file::FileStandardInformation;
 use smb_proto::msg::Response;
@@ -75,6 +76,11 @@ impl Model {
                 self.renaming(&op.paths.clone(), &to);
                 op.paths.insert(to.clone());
                 op.paths.extend(super::state::parent(&to).map(Path::from));
+            }
+            What::Copy { open, source, .. } => {
+                let both = [open, source].map(|open| self.paths.get(open));
+                op.paths
+                    .extend(both.into_iter().flatten().flatten().cloned());
             }
             what => {
                 let of_open = what.open().and_then(|open| self.paths.get(&open));
@@ -351,7 +357,11 @@ fn refusable(op: &Op, stage: &Stage, answer: Answer<'_>) -> bool {
     let full = [NtStatus::DISK_FULL, NtStatus::QUOTA_EXCEEDED].contains(&status);
     let grows = matches!(
         op.what,
-        What::Create(_) | What::Write { .. } | What::Resize { .. } | What::Smash { .. }
+        What::Create(_)
+            | What::Write { .. }
+            | What::Resize { .. }
+            | What::Copy { .. }
+            | What::Smash { .. }
     );
     op.faults.contains(&status.0)
         || (full && grows)
@@ -378,8 +388,9 @@ fn agrees(op: &Op, outcome: &Outcome, answer: Answer<'_>) -> bool {
         (Outcome::Refused(_), _) => false,
         (Outcome::Done, Response::Error(_)) => false,
         (Outcome::Done, _) => good,
-        (Outcome::Refusal, Response::Error(_)) => status != NtStatus::FILE_CLOSED,
-        (Outcome::Refusal, _) => false,
+        (Outcome::Refusal, _) => status.is_error() && status != NtStatus::FILE_CLOSED,
+        (Outcome::Copied(bytes), Response::Ioctl(r)) => SrvCopychunkResponse::parse(&r.output)
+            .is_ok_and(|r| good && u64::from(r.total_bytes_written) == *bytes),
         (Outcome::Anything, _) => status != NtStatus::FILE_CLOSED,
         (Outcome::Data(data), Response::Read(r)) => good && r.data == *data,
         (Outcome::SomeData(max), Response::Read(r)) => good && r.data.len() <= *max as usize,
@@ -413,6 +424,7 @@ fn agrees(op: &Op, outcome: &Outcome, answer: Answer<'_>) -> bool {
             | Outcome::Created { .. }
             | Outcome::Info { .. }
             | Outcome::Closed { .. }
+            | Outcome::Copied(_)
             | Outcome::Gone,
             _,
         ) => false,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use smb_engine::output::ConnId;
 use smb_proto::NtStatus;
 use smb_proto::dtyp::AccessMask;
+use smb_proto::fsctl::SrvCopychunk;
 use smb_proto::id::MessageId;
 use smb_proto::msg::create::CreateDisposition;
 use smb_proto::msg::lock::LockElement;
@@ -106,6 +107,12 @@ pub(super) enum What {
         from: u64,
         beyond: u64,
     },
+    /// Copies parts of another open's file, one after the other.
+    Copy {
+        open: No,
+        source: No,
+        chunks: Vec<SrvCopychunk>,
+    },
     /// Changes the content in a way that is not followed.
     Smash {
         open: No,
@@ -153,6 +160,7 @@ impl What {
             | Self::Resize { open, .. }
             | Self::Zero { open, .. }
             | Self::Flush { open }
+            | Self::Copy { open, .. }
             | Self::Smash { open }
             | Self::Harden { open }
             | Self::Delete { open, .. }
@@ -246,6 +254,8 @@ pub(super) enum Outcome {
     Anything,
     /// Any refusal but STATUS_FILE_CLOSED.
     Refusal,
+    /// So many bytes were copied.
+    Copied(u64),
     Data(Vec<u8>),
     /// So many bytes at most, whatever they are.
     SomeData(u32),

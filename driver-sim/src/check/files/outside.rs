@@ -101,9 +101,9 @@ fn status_of(error: &VfsError) -> NtStatus {
 fn concerns(vfs: &VfsOp, what: &What) -> bool {
     use What as W;
     match vfs {
-        VfsOp::Read { .. } => matches!(what, W::Read { .. } | W::Smash { .. }),
+        VfsOp::Read { .. } => matches!(what, W::Read { .. } | W::Copy { .. } | W::Smash { .. }),
         VfsOp::Write { .. } | VfsOp::CopyRange { .. } => {
-            matches!(what, W::Write { .. } | W::Smash { .. })
+            matches!(what, W::Write { .. } | W::Copy { .. } | W::Smash { .. })
         }
         VfsOp::SetSize { .. } | VfsOp::SetAllocation { .. } => matches!(what, W::Resize { .. }),
         VfsOp::ZeroRange { .. } => matches!(what, W::Zero { .. }),
@@ -117,6 +117,7 @@ fn concerns(vfs: &VfsOp, what: &What) -> bool {
                 | W::Delete { .. }
                 | W::Query { .. }
                 | W::Write { .. }
+                | W::Copy { .. }
                 | W::Smash { .. }
         ),
         VfsOp::CheckEmpty { .. } => matches!(what, W::Delete { .. }),

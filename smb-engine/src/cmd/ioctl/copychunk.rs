@@ -223,7 +223,7 @@ fn next(cx: &mut Cx<'_>, call: Call, mut state: Box<State>) -> CmdResult {
             from: source.handle,
             from_offset: chunk.source_offset,
             to: target.handle,
-            to_offset: chunk.target_offset,
+            to_offset: shifted(cx, chunk.target_offset),
             len,
         };
         cx.ask_backend(target.backend, target.by.clone(), copy)?;
@@ -238,6 +238,14 @@ fn next(cx: &mut Cx<'_>, call: Call, mut state: Box<State>) -> CmdResult {
         state.step = Asked::Read;
     }
     Ok(call.wait(At::CopyChunk(state)))
+}
+
+/// The offset; with a deliberate mistake another.
+fn shifted(cx: &Cx<'_>, offset: u64) -> u64 {
+    if mutated!(cx.core, CopyShifted) {
+        return offset.saturating_add(1);
+    }
+    offset
 }
 
 /// Goes on with a copy.
