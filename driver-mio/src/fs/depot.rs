@@ -91,8 +91,19 @@ impl Depot {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Only the server itself gets at the directory. While a thread acts as a user, this says what makes
+    /// the caller try again as the server.
+    fn need_server(&self) -> Result<(), VfsError> {
+        if rustix::process::geteuid().as_raw() == self.uid {
+            Ok(())
+        } else {
+            Err(VfsError::AccessDenied)
+        }
+    }
+
     /// The directory, if it is the server's own and nobody else's.
     fn directory(&self) -> Result<OwnedFd, VfsError> {
+        self.need_server()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = retry(|| fs::openat(&self.root, NAME, flags, Mode::empty())).map_err(os)?;
         let stat = stat_fd(dir.as_fd()).map_err(os)?;
@@ -105,6 +116,7 @@ impl Depot {
 
     /// Makes a data file for a stream of `owner`.
     pub(super) fn create(&self, owner: BorrowedFd<'_>) -> Result<Side, VfsError> {
+        self.need_server()?;
         match retry(|| fs::mkdirat(&self.root, NAME, Mode::RWXU)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(e) => return Err(os(e)),
@@ -230,7 +242,10 @@ mod tests {
         let side = depot.create(owner.as_fd()).unwrap();
         assert!(depot.is_used() && Depot::new(root(), uid).is_used());
         assert_eq!(depot.size(side.key), Ok(Some(0)));
-        assert!(Depot::new(root(), uid + 1).open(side.key).is_err());
+        assert_eq!(
+            Depot::new(root(), uid + 1).open(side.key).err(),
+            Some(VfsError::AccessDenied)
+        );
         depot.doom(side.key);
         depot.bury();
         assert_eq!(depot.size(side.key), Ok(None));

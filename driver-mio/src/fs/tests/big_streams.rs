@@ -119,3 +119,37 @@ fn clients_do_not_see_the_depot() {
         assert!(f.try_open(&format!("{name}\\x"), DataAccess::Read).is_err());
     }
 }
+
+/// The data belong to the server, whoever writes them.
+#[test]
+fn users_do_not_own_the_depot() {
+    let mut f = Fixture::new();
+    host::set_permissions(f.path(""), host::Permissions::from_mode(0o777)).unwrap();
+    f.by = Identity {
+        admin: false,
+        kind: IdentityKind::User,
+        uid: Some(12345),
+        gid: Some(12345),
+        ..Identity::system()
+    };
+    let long = vec![7; 100_000];
+    for name in ["f:s", "d:s"] {
+        if name == "d:s" {
+            f.mkdir("d");
+        }
+        let s = f.create(name);
+        f.write(s, WriteAt::Offset(0), &long).unwrap();
+        f.write(s, WriteAt::Offset(99_999), b"89").unwrap();
+        assert_eq!(f.read(f.open(name), 0, 200_000).len(), 100_001);
+    }
+    let depot = host::metadata(f.path(depot::NAME)).unwrap();
+    assert_eq!(depot.uid(), rustix::process::geteuid().as_raw());
+    assert_eq!(depot.mode() & 0o777, 0o700);
+    let s = f.open("f:s");
+    f.rename(s, "f:s", "f:t", false).unwrap();
+    assert_eq!(f.read(s, 0, 200_000).len(), 100_001);
+    let file = f.open("f");
+    f.remove(file, "f").unwrap();
+    assert_eq!(f.read(s, 0, 3), [7; 3]);
+    assert_eq!(sides(&f), 1);
+}
