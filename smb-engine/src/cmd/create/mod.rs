@@ -230,7 +230,8 @@ fn wait(state: State) -> CmdResult {
 
 /// Whether name, fields and share fit together.
 fn agree(name: &Name, fields: &Fields, capabilities: Capabilities) -> Result<(), NtStatus> {
-    if name.at.stream.is_some() && !capabilities.contains(Capabilities::STREAMS) {
+    // [MS-FSA] 2.1.5.1: even the unnamed stream cannot be named where there are no streams.
+    if (name.at.stream.is_some() || name.data) && !capabilities.contains(Capabilities::STREAMS) {
         return Err(NtStatus::OBJECT_NAME_INVALID);
     }
     if name.data && fields.directory() {
