@@ -142,7 +142,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
     let host = Host {
         accounts: &accounts,
         machine: &machine,
-        interfaces: reported(&addresses),
+        interfaces: reported(&config.global, &addresses),
         started: runtime::wall_clock(),
     };
     let mut opened = (0u32..).zip(&backends);

@@ -51,21 +51,65 @@ pub fn local_addresses() -> std::io::Result<Vec<LocalAddress>> {
 }
 
 /// The interfaces to report to clients ([MS-SMB2] 2.2.32.5): all but loopback and link-local
-/// addresses, which mean nothing to another machine.
+/// addresses, which mean nothing to another machine, or those that `interfaces` names. What it says
+/// besides about one (`"eth0;speed=10000000000,capability=RSS"`) is told as it stands, and then also
+/// of addresses that would be left out.
 #[must_use]
-pub fn reported(machine: &[LocalAddress]) -> Vec<Interface> {
+pub fn reported(global: &Global, machine: &[LocalAddress]) -> Vec<Interface> {
+    let link_local =
+        |l: &LocalAddress| matches!(l.address, IpAddr::V6(a) if a.is_unicast_link_local());
     machine
         .iter()
-        .filter(|l| !l.loopback)
-        .filter(|l| !matches!(l.address, IpAddr::V6(a) if a.is_unicast_link_local()))
-        .map(|l| Interface {
-            index: l.index,
-            rss: false,
-            rdma: false,
-            link_speed: link_speed(&l.interface),
-            address: l.address,
+        .filter_map(|l| {
+            let element = global.interfaces.iter().find(|e| names(e, l));
+            if element.is_none() && !global.interfaces.is_empty() {
+                return None;
+            }
+            let told = element.map(|e| Told::parse(e)).unwrap_or_default();
+            if told == Told::default() && (l.loopback || link_local(l)) {
+                return None;
+            }
+            Some(Interface {
+                index: told.index.unwrap_or(l.index),
+                rss: told.rss,
+                rdma: told.rdma,
+                link_speed: told.speed.unwrap_or_else(|| link_speed(&l.interface)),
+                address: l.address,
+            })
         })
         .collect()
+}
+
+/// What an element of `interfaces` says about its addresses, as in Samba: `speed` (bits per second),
+/// `capability` (`RSS` or `RDMA`, may be repeated) and `if_index`, behind a semicolon and separated by
+/// commas.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    speed: Option<u64>,
+    rss: bool,
+    rdma: bool,
+    index: Option<u32>,
+}
+
+impl Told {
+    fn parse(element: &str) -> Self {
+        let mut told = Self::default();
+        let Some((_, options)) = element.split_once(';') else {
+            return told;
+        };
+        for option in options.split([',', ';']).map(str::trim) {
+            let (key, value) = option.split_once('=').unwrap_or((option, ""));
+            match (key.trim(), value.trim()) {
+                ("speed", n) if n.parse::<u64>().is_ok() => told.speed = n.parse().ok(),
+                ("if_index", n) if n.parse::<u32>().is_ok() => told.index = n.parse().ok(),
+                ("capability", c) if c.eq_ignore_ascii_case("RSS") => told.rss = true,
+                ("capability", c) if c.eq_ignore_ascii_case("RDMA") => told.rdma = true,
+                ("", "") => {}
+                _ => tracing::warn!("`{option}` in `interfaces` is not understood"),
+            }
+        }
+        told
+    }
 }
 
 /// Bits per second as the system knows them, else 1 Gbit/s.
@@ -129,6 +173,7 @@ pub fn listen_on(
 /// Whether an element of `interfaces` (`eth0`, `eth*`, `192.168.1.7`, `192.168.1.0/24`) names an
 /// address.
 fn names(element: &str, local: &LocalAddress) -> bool {
+    let element = element.split(';').next().unwrap_or(element).trim();
     if let Ok(address) = element.parse::<IpAddr>() {
         return address == local.address;
     }

@@ -8,7 +8,7 @@ use smb_proto::crypto::{Cipher, SigningAlgorithm};
 
 use super::{good, lines, one_mistake, warned};
 use crate::config::hosts;
-use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on};
+use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on, reported};
 use crate::config::value::{list, parse_size, show_size};
 use crate::config::{
     Global, HostList, HostPattern, LogLevel, MapToGuest, Mode, Principal, Setting, ShareConfig,
@@ -460,6 +460,45 @@ fn where_to_listen() {
     );
     assert_eq!(only("10.0.0.0/24").unwrap(), ["10.0.0.7:4450"]);
     assert_eq!(only("wlan0"), Err(NoSuchInterface("wlan0".to_owned())));
+}
+
+#[test]
+fn what_clients_are_told_of_interfaces() {
+    let local = |interface: &str, index, address: &str| LocalAddress {
+        interface: interface.to_owned(),
+        index,
+        address: ip(address),
+        loopback: interface == "lo",
+    };
+    let machine = [
+        local("lo", 1, "127.0.0.1"),
+        local("none0", 2, "192.168.1.7"),
+        local("none0", 2, "fe80::7"),
+        local("none1", 3, "10.0.0.7"),
+    ];
+    let told = |text: &str| {
+        reported(&global(text), &machine)
+            .iter()
+            .map(|i| {
+                let mbits = i.link_speed / 1_000_000;
+                format!("{} {} {mbits} {} {}", i.index, i.address, i.rss, i.rdma)
+            })
+            .collect::<Vec<_>>()
+    };
+    let (first, second) = (
+        "2 192.168.1.7 1000 false false",
+        "3 10.0.0.7 1000 false false",
+    );
+    assert_eq!(told(""), [first, second]);
+    assert_eq!(told("interfaces = none0"), [first]);
+    assert_eq!(told("interfaces = lo 10.0.0.0/24"), [second]);
+    assert_eq!(
+        told(
+            "interfaces = \"127.0.0.1/8;speed=1000000000\" \
+             \"none1;speed=40000000000,capability=RSS,capability=rdma,if_index=9\""
+        ),
+        ["1 127.0.0.1 1000 false false", "9 10.0.0.7 40000 true true"]
+    );
 }
 
 #[test]
