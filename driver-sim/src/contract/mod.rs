@@ -23,6 +23,7 @@ mod open;
 mod probe;
 mod ranges;
 mod reparse;
+mod snapshots;
 mod streams;
 
 use smb_engine::vfs::{Backend, Capabilities};
@@ -96,6 +97,7 @@ checks! {
     }
     Capabilities::SPARSE => ranges { zeroed sparse allocated limited }
     Capabilities::TRIM => ranges { trimmed }
+    Capabilities::SNAPSHOTS => snapshots { listed unchangeable }
     Capabilities::COMPRESSION => ranges { compressed }
     Capabilities::empty() => corners {
         links_of_directories names_before_places refused_rename_leaves_the_target
