@@ -30,6 +30,9 @@ const DIRS: [&str; 8] = [
 /// Files in them; `up` and `near` are links that lead out if `deep\a` is moved away.
 const FILES: [&str; 7] = ["f", "F", "sub\\f", "c\\up", "c\\near", "up", "near"];
 
+/// Rounds in which everything has to have succeeded at least once.
+const ENOUGH: u64 = 3000;
+
 /// Counts what was done, so that a suite that reaches nothing is seen to test nothing.
 #[derive(Default)]
 struct Done(BTreeMap<&'static str, u64>);
@@ -66,7 +69,8 @@ pub(crate) fn run(client: &mut Client, time: Duration, outside: &str) {
     }
     for (what, count) in &done.0 {
         println!("note {count} times {what}");
-        if *count == 0 {
+        // In a few rounds chance may leave something out.
+        if *count == 0 && (round >= ENOUGH || ["opened", "made", "listed"].contains(what)) {
             client.fail(&format!("never {what}: nothing was tested"));
         }
     }

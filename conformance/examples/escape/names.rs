@@ -7,7 +7,7 @@ use smb_proto::info::SecurityInformation;
 use smb_proto::msg::create::{self, CreateDisposition, CreateOptions};
 
 use crate::attack::set_link;
-use crate::client::Client;
+use crate::client::{CANARY_NAME, Client};
 
 /// What stands for `..`: itself, look-alikes, what decodes to dots in other encodings, and the
 /// private-use characters that stand for dots on the host.
@@ -105,6 +105,36 @@ fn all(outside: &str) -> Vec<String> {
         names.push(format!("{name}:stream"));
         names.push(format!("{name}::$DATA"));
     }
+    // The same in snapshots: one that is there, one that is a link out, one that is not there.
+    for taken in ["2020.01.01", "2021.01.01", "2022.01.01"] {
+        let token = format!("@GMT-{taken}-00.00.00");
+        for name in [
+            "absolute",
+            "relative",
+            "up",
+            "deeper",
+            "..",
+            "..\\..",
+            "d\\..\\..",
+        ] {
+            for below in [
+                "",
+                "\\f",
+                "\\outside\\f",
+                "\\..\\outside\\f",
+                "\\canary-name",
+            ] {
+                names.push(format!("{token}\\{name}{below}"));
+                names.push(format!("d\\{token}\\{name}{below}"));
+                names.push(format!(".snapshots\\{token}\\{name}{below}"));
+            }
+        }
+        for name in ["", "\\f", "\\sub\\f", "\\canary-name", "\\outside\\f"] {
+            names.push(format!("{token}{name}"));
+            names.push(format!("..\\{token}{name}"));
+            names.push(format!("..\\outside\\{token}{name}"));
+        }
+    }
     names
 }
 
@@ -183,7 +213,8 @@ fn look(client: &mut Client, name: &str, disposition: CreateDisposition, options
 /// New names of renames and hard links.
 fn targets(client: &mut Client, names: &[String]) {
     let mut tried = 0;
-    for name in names {
+    // A file inside that is called as the canary would look like it.
+    for name in names.iter().filter(|name| !name.ends_with(CANARY_NAME)) {
         for link in [false, true] {
             let Some(file) = client.open("victim", CreateDisposition::OpenIf) else {
                 client.fail("the file to be renamed cannot be made");
