@@ -5,7 +5,7 @@ use driver_sim::client::{Credentials, ops};
 use driver_sim::pair::{Pair, Tree};
 use smb_proto::NtStatus;
 use smb_proto::dtyp::{
-    AccessMask, Ace, AceFlags, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
+    AccessMask, Ace, AceFlags, AceType, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
 };
 use smb_proto::id::FileId;
 use smb_proto::info::SecurityInformation;
@@ -190,4 +190,176 @@ fn the_inherited_flag_is_canonical_or_verbatim() {
         );
         pair.finish();
     }
+}
+
+/// A share on which `user` is administrator; `other` is not.
+fn with_administrator() -> Pair {
+    Pair::builder()
+        .share("files", |s| s.admin_users.users = vec!["user".into()])
+        .build()
+}
+
+fn owned_by(sid: Sid) -> SecurityDescriptor {
+    SecurityDescriptor {
+        owner: Some(sid),
+        ..SecurityDescriptor::default()
+    }
+}
+
+/// [MS-DTYP] 2.5.3.4.1 and [MS-FSA] 2.1.5.17: who has WRITE_OWNER may make himself the owner and nobody
+/// else, and has the rights of one from then on; the one before has lost them.
+#[test]
+fn ownership_is_taken_and_not_given() {
+    use {AccessMask as A, SecurityInformation as P};
+    let mut pair = Pair::new();
+    let (mine, theirs) = {
+        let mine = pair.mount();
+        (mine, other(&mut pair, "files"))
+    };
+    let file = pair.create_new(mine, "f").unwrap();
+    let me = get(&mut pair, mine, file, P::OWNER).owner.unwrap();
+    pair.close(mine, file).unwrap();
+    let file = pair.create_new(theirs, "g").unwrap();
+    let them = get(&mut pair, theirs, file, P::OWNER).owner.unwrap();
+    pair.close(theirs, file).unwrap();
+    assert_ne!(me, them);
+    protect(&mut pair, mine, "f", A::FILE_GENERIC_READ);
+    let refused = open(&mut pair, theirs, "f", A::WRITE_OWNER).unwrap_err();
+    assert_eq!(refused, NtStatus::ACCESS_DENIED);
+    let file = open(&mut pair, mine, "f", A::WRITE_DAC).unwrap();
+    let sd = dacl(vec![Ace::allow(
+        Sid::WORLD,
+        A::WRITE_OWNER | A::READ_CONTROL,
+        NONE,
+    )]);
+    assert_eq!(set(&mut pair, mine, file, P::DACL, &sd), NtStatus::SUCCESS);
+    pair.close(mine, file).unwrap();
+    let file = open(&mut pair, theirs, "f", A::WRITE_OWNER | A::READ_CONTROL).unwrap();
+    for (to, status) in [
+        (Sid::BUILTIN_ADMINISTRATORS, NtStatus::INVALID_OWNER),
+        (me, NtStatus::SUCCESS), // it is his: nothing changes
+        (them, NtStatus::SUCCESS),
+        (me, NtStatus::INVALID_OWNER),
+    ] {
+        assert_eq!(
+            set(&mut pair, theirs, file, P::OWNER, &owned_by(to)),
+            status,
+            "{to}"
+        );
+    }
+    assert_eq!(get(&mut pair, theirs, file, P::OWNER).owner, Some(them));
+    pair.close(theirs, file).unwrap();
+    let refused = open(&mut pair, mine, "f", A::WRITE_DAC).unwrap_err();
+    assert_eq!(refused, NtStatus::ACCESS_DENIED);
+    let file = open(&mut pair, theirs, "f", A::WRITE_DAC).unwrap();
+    pair.close(theirs, file).unwrap();
+    pair.finish();
+}
+
+/// [MS-FSA] 2.1.5.14 and .17: a SACL is read and set by handles with ACCESS_SYSTEM_SECURITY, which takes
+/// a privilege and comes from no descriptor; what is new in a directory inherits it.
+#[test]
+fn audit_lists_take_a_privilege() {
+    use {AccessMask as A, SecurityInformation as P};
+    let mut pair = with_administrator();
+    let (admin, theirs) = {
+        let admin = pair.mount();
+        (admin, other(&mut pair, "files"))
+    };
+    let made = pair.create(admin, ops::make_dir("d")).unwrap().file_id;
+    pair.close(admin, made).unwrap();
+    protect(&mut pair, admin, "d", A::FILE_ALL_ACCESS);
+    let rights = A::ACCESS_SYSTEM_SECURITY | A::READ_CONTROL;
+    let refused = open(&mut pair, theirs, "d", rights).unwrap_err();
+    assert_eq!(refused, NtStatus::PRIVILEGE_NOT_HELD);
+    let plain = open(&mut pair, theirs, "d", A::FILE_ALL_ACCESS).unwrap();
+    let (status, _) = pair.query(theirs, ops::query_security(plain, P::SACL));
+    assert_eq!(status, NtStatus::ACCESS_DENIED);
+    pair.close(theirs, plain).unwrap();
+    let audit = SecurityDescriptor {
+        sacl: AclSlot::Acl(Acl::new(vec![Ace {
+            kind: AceType::SYSTEM_AUDIT,
+            ..Ace::allow(
+                Sid::WORLD,
+                A::FILE_WRITE_DATA,
+                AceFlags::OBJECT_INHERIT | AceFlags::FAILED_ACCESS,
+            )
+        }])),
+        ..SecurityDescriptor::default()
+    };
+    let file = open(&mut pair, admin, "d", rights).unwrap();
+    assert_eq!(
+        set(&mut pair, admin, file, P::SACL, &audit),
+        NtStatus::SUCCESS
+    );
+    assert_eq!(get(&mut pair, admin, file, P::SACL).sacl, audit.sacl);
+    assert_eq!(get(&mut pair, admin, file, P::DACL).sacl, AclSlot::Absent);
+    pair.close(admin, file).unwrap();
+    let made = pair.create_new(theirs, "d\\f").unwrap();
+    pair.close(theirs, made).unwrap();
+    let file = open(&mut pair, admin, "d\\f", rights).unwrap();
+    let inherited = get(&mut pair, admin, file, P::SACL).sacl;
+    assert_eq!(
+        inherited.acl().unwrap().aces[0].flags,
+        AceFlags::FAILED_ACCESS
+    );
+    pair.finish();
+}
+
+/// [MS-DTYP] 2.5.3.3: a label above the user's keeps him from writing whatever the DACL says; he sets
+/// none above his own, and one that he sets leaves the audit list alone.
+#[test]
+fn labels_keep_users_from_writing_up() {
+    use {AccessMask as A, SecurityInformation as P};
+    const NO_WRITE_UP: AccessMask = AccessMask::FILE_READ_DATA;
+    let label = |level| {
+        let (authority, _) = Sid::MANDATORY_MEDIUM.split_rid().unwrap();
+        SecurityDescriptor {
+            sacl: AclSlot::Acl(Acl::new(vec![Ace {
+                kind: AceType::SYSTEM_MANDATORY_LABEL,
+                ..Ace::allow(authority.with_rid(level).unwrap(), NO_WRITE_UP, NONE)
+            }])),
+            ..SecurityDescriptor::default()
+        }
+    };
+    let (medium, high) = (label(0x2000), label(0x3000));
+    let mut pair = with_administrator();
+    let (admin, theirs) = {
+        let admin = pair.mount();
+        (admin, other(&mut pair, "files"))
+    };
+    let made = pair.create_new(theirs, "f").unwrap();
+    pair.close(theirs, made).unwrap();
+    let file = open(&mut pair, theirs, "f", A::WRITE_OWNER | A::READ_CONTROL).unwrap();
+    assert_eq!(
+        set(&mut pair, theirs, file, P::LABEL, &high),
+        NtStatus::PRIVILEGE_NOT_HELD
+    );
+    assert_eq!(
+        set(&mut pair, theirs, file, P::LABEL, &medium),
+        NtStatus::SUCCESS
+    );
+    assert_eq!(get(&mut pair, theirs, file, P::LABEL).sacl, medium.sacl);
+    pair.close(theirs, file).unwrap();
+    let file = open(&mut pair, theirs, "f", A::FILE_WRITE_DATA).unwrap();
+    pair.close(theirs, file).unwrap();
+    let file = open(&mut pair, admin, "f", A::WRITE_OWNER).unwrap();
+    assert_eq!(
+        set(&mut pair, admin, file, P::LABEL, &high),
+        NtStatus::SUCCESS
+    );
+    pair.close(admin, file).unwrap();
+    for (access, allowed) in [
+        (A::FILE_READ_DATA, true),
+        (A::FILE_WRITE_DATA, false),
+        (A::WRITE_DAC, false),
+        (A::WRITE_OWNER, false),
+    ] {
+        let opened = open(&mut pair, theirs, "f", access);
+        assert_eq!(opened.is_ok(), allowed, "{access:?}");
+        if let Ok(file) = opened {
+            pair.close(theirs, file).unwrap();
+        }
+    }
+    pair.finish();
 }

@@ -8,7 +8,7 @@ use smb_proto::id::FileId;
 use smb_proto::msg::read::ReadFlags;
 use smb_proto::msg::write::WriteFlags;
 use smb_proto::msg::{Response, read, write};
-use smb_proto::rpc::pdu::{Bind, Body, ContextElement, ContextResult, Pdu, SyntaxId};
+use smb_proto::rpc::pdu::{Bind, Body, ContextElement, ContextResult, Pdu, Request, SyntaxId};
 use smb_proto::rpc::{lsarpc, srvsvc};
 use smb_proto::wire::Writer;
 use smb_proto::{Dialect, NtStatus};
@@ -253,4 +253,78 @@ fn waiting_for_a_pipe() {
         assert_eq!(status, expected, "{name}");
     }
     pair.finish();
+}
+
+/// Calls `opnum` of srvsvc as `user`; the stub of the answer.
+fn srvsvc_call(pair: &mut Pair, opnum: u16, stub: Bytes) -> Bytes {
+    let (tree, pipe) = open(pair, "srvsvc");
+    let code = FsctlCode::PIPE_TRANSCEIVE;
+    let (_, answer) = fsctl(pair, tree, pipe, code, bind(srvsvc::INTERFACE), 4280);
+    assert_bound(&answer);
+    let request = Body::Request(rpc_request(opnum, stub));
+    let call = Pdu::whole(2, request).to_bytes();
+    let (status, answer) = fsctl(pair, tree, pipe, code, call, 4280);
+    assert_eq!(status, NtStatus::SUCCESS);
+    pair.close(tree, pipe).unwrap();
+    match Pdu::parse(&answer).unwrap().body {
+        Body::Response(r) => r.stub,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rpc_request(opnum: u16, stub: Bytes) -> Request {
+    Request {
+        alloc_hint: 0,
+        context_id: 0,
+        opnum,
+        object: None,
+        stub,
+    }
+}
+
+/// [MS-SRVS] 3.1.4.5: who is on the server is told to administrators, who are here the administrators of
+/// every share; and 2.2.4.29: the share says that its listings leave names out.
+#[test]
+fn administrators_of_all_shares_see_sessions() {
+    use srvsvc::{SessionEnum, SessionEnumReply, ShareGetInfo, ShareGetInfoReply, ShareInfo};
+    const ACCESS_DENIED: u32 = 5;
+    for (shares, status) in [
+        (&[][..], ACCESS_DENIED),
+        (&["files"], ACCESS_DENIED),
+        (&["files", "readonly"], 0),
+    ] {
+        let mut builder = Pair::builder().share("files", |s| s.hide_unreadable = true);
+        for name in shares {
+            builder = builder.share(name, |s| s.admin_users.users = vec!["user".into()]);
+        }
+        let mut pair = builder.build();
+        let sessions = SessionEnum {
+            server_name: None,
+            client_name: None,
+            user_name: None,
+            info: srvsvc::SessionEnumStruct {
+                level: 1,
+                session_info: srvsvc::SessionEnumUnion::Level1(None),
+            },
+            prefered_maximum_length: u32::MAX,
+            resume_handle: None,
+        };
+        let stub = srvsvc_call(&mut pair, SessionEnum::OPNUM, sessions.encode());
+        let reply = SessionEnumReply::parse(&stub).unwrap();
+        assert_eq!(reply.status, status, "{shares:?}");
+        for (name, flags) in [("files", 0x800), ("readonly", 0)] {
+            let info = ShareGetInfo {
+                server_name: None,
+                net_name: name.into(),
+                level: 1005,
+            };
+            let stub = srvsvc_call(&mut pair, ShareGetInfo::OPNUM, info.encode());
+            let ShareInfo::Level1005(Some(info)) = ShareGetInfoReply::parse(&stub).unwrap().info
+            else {
+                panic!("{name}");
+            };
+            assert_eq!(info.flags, flags);
+        }
+        pair.finish();
+    }
 }

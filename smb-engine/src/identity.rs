@@ -73,6 +73,14 @@ impl Identity {
         }
     }
 
+    /// Whether it holds the privileges of BUILTIN\Administrators: to take ownership and to give it
+    /// away, and to read and change audit lists and labels ([MS-LSAD] 3.1.1.2.1:
+    /// SeTakeOwnershipPrivilege, SeRestorePrivilege, SeSecurityPrivilege, SeRelabelPrivilege).
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        self.admin || self.groups.contains(&Sid::BUILTIN_ADMINISTRATORS)
+    }
+
     /// The user's SID, its groups, and the well-known groups it belongs to ([MS-DTYP] 2.5.2):
     /// Everyone and Network for all; Authenticated Users for users.
     pub fn all_sids(&self) -> impl Iterator<Item = &Sid> {

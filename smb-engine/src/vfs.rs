@@ -17,6 +17,7 @@ mod node;
 mod op;
 mod path;
 mod reparse;
+mod sacl;
 mod snapshot;
 
 pub use node::{
@@ -29,6 +30,7 @@ pub use op::{
 };
 pub use path::{Location, SharePath};
 pub use reparse::Reparse;
+pub use sacl::{sacl_part, sacl_with};
 pub use snapshot::{
     Route, SnapshotSlot, moment, out_of_snapshot, parse_snapshot_token, route, same_snapshot,
     snapshot_token,

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{self, AtFlags, FileType, Gid, Mode, Statx, Uid, XattrFlags};
 use rustix::io::Errno;
 use smb_engine::identity::Identity;
-use smb_engine::vfs::{VfsError, VfsReply, VfsResult};
+use smb_engine::vfs::{VfsError, VfsReply, VfsResult, sacl_with};
 use smb_proto::FileTime;
 use smb_proto::dtyp::{
     AccessMask, Ace, AceFlags, AceType, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
@@ -248,9 +248,11 @@ impl LocalFs {
             control(DACL_CONTROL);
             new.dacl = descriptor.dacl.clone();
         }
-        if parts.intersects(SACL_PARTS) {
+        if parts.contains(SecurityInformation::SACL) {
             control(SACL_CONTROL);
-            new.sacl = descriptor.sacl.clone();
+        }
+        if parts.intersects(SACL_PARTS) {
+            new.sacl = sacl_with(&new.sacl, &descriptor.sacl, parts);
         }
         for (part, flag, set) in [
             (

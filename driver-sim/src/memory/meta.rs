@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use smb_engine::names::fold;
 use smb_engine::vfs::{
-    BasicChange, Ea, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply, VfsResult,
+    BasicChange, Ea, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply, VfsResult, sacl_with,
 };
 use smb_proto::dtyp::{Guid, SdControl, SecurityDescriptor};
 use smb_proto::info::SecurityInformation;
@@ -113,8 +113,8 @@ impl State {
             sd.dacl = new.dacl;
             sd.control = (sd.control - DACL) | (new.control & DACL);
         }
+        sd.sacl = sacl_with(&sd.sacl, &new.sacl, parts);
         if parts.contains(P::SACL) {
-            sd.sacl = new.sacl;
             sd.control = (sd.control - SACL) | (new.control & SACL);
         }
         node.change = now;

@@ -2,6 +2,7 @@
 
 use smb_proto::dtyp::{AccessMask, AceBody, AceFlags, AceType, AclSlot, SecurityDescriptor, Sid};
 
+use super::label;
 use crate::identity::Identity;
 
 /// Every right that `who` has by `sd`: the rights of FILE_ALL_ACCESS for which the algorithm of
@@ -10,11 +11,22 @@ use crate::identity::Identity;
 /// The algorithm takes one request and walks the list once; each right is decided by the first
 /// entry that names it. So one walk that remembers what was decided answers all requests together.
 ///
-/// ACCESS_SYSTEM_SECURITY never comes from a descriptor: it is a privilege.
+/// What the mandatory label forbids, no list gives ([MS-DTYP] 2.5.3.3). SeTakeOwnershipPrivilege
+/// gives WRITE_OWNER whatever the descriptor says. ACCESS_SYSTEM_SECURITY never comes from a
+/// descriptor: it is a privilege.
 pub(crate) fn maximal(sd: &SecurityDescriptor, who: &Identity) -> AccessMask {
     if who.admin {
         return AccessMask::FILE_ALL_ACCESS;
     }
+    let mut rights = by_list(sd, who) & label::leaves(sd, who);
+    if who.is_administrator() {
+        rights |= AccessMask::WRITE_OWNER;
+    }
+    rights
+}
+
+/// What the DACL gives, with what the owner has in any case.
+fn by_list(sd: &SecurityDescriptor, who: &Identity) -> AccessMask {
     let acl = match &sd.dacl {
         // Without a list nothing is protected.
         AclSlot::Absent | AclSlot::Null => return AccessMask::FILE_ALL_ACCESS,
@@ -262,50 +274,159 @@ pub(crate) mod tests {
         );
     }
 
-    /// The pseudo-code of [MS-DTYP] 2.5.3.2 for one request, word for word.
-    fn sequential(sd: &SecurityDescriptor, who: &Identity, desired: AccessMask) -> bool {
-        let mut remaining = desired;
+    /// The pseudo-code of [MS-DTYP] 2.5.3.2 for one request without privileges, step by step:
+    /// `None` in place of a right is MAXIMUM_ALLOWED, which gathers what is granted.
+    fn by_the_book(
+        sd: &SecurityDescriptor,
+        who: &Identity,
+        desired: Option<AccessMask>,
+    ) -> AccessMask {
+        let held = |sid: &Sid| is_one_of(who, sid);
         let acl = sd.dacl.acl().unwrap();
-        if sd.owner.as_ref().is_some_and(|o| is_one_of(who, o)) {
-            remaining -= AccessMask::READ_CONTROL | AccessMask::WRITE_DAC;
+        let owner = sd.owner.as_ref().is_some_and(held);
+        let mut remaining = desired.unwrap_or(AccessMask::FILE_ALL_ACCESS);
+        let (mut granted, mut denied) = (AccessMask::empty(), AccessMask::empty());
+        let in_force = |a: &&Ace| !a.flags.contains(AceFlags::INHERIT_ONLY);
+        let limited = acl
+            .aces
+            .iter()
+            .filter(in_force)
+            .any(|a| a.sid() == Some(&Sid::OWNER_RIGHTS));
+        if owner && !limited {
+            let implied = AccessMask::READ_CONTROL | AccessMask::WRITE_DAC;
+            remaining -= implied;
+            granted |= implied;
         }
-        for ace in &acl.aces {
-            if ace.flags.contains(AceFlags::INHERIT_ONLY) || !is_one_of(who, ace.sid().unwrap()) {
-                continue;
-            }
-            let mask = ace.mask().unwrap();
-            if ace.kind == AceType::ACCESS_ALLOWED {
-                remaining -= mask;
-            } else if remaining.intersects(mask) {
-                return false;
+        for ace in acl.aces.iter().filter(in_force) {
+            let sid = ace.sid().unwrap();
+            let applies = held(sid) || (*sid == Sid::OWNER_RIGHTS && owner);
+            let mask = ace.mask().unwrap().map_generic();
+            let applies_denying = applies && ace.kind != AceType::ACCESS_ALLOWED_CALLBACK;
+            match ace.kind {
+                AceType::ACCESS_ALLOWED if applies => {
+                    remaining -= mask;
+                    granted |= mask.difference(denied);
+                }
+                AceType::ACCESS_DENIED | AceType::ACCESS_DENIED_CALLBACK if applies_denying => {
+                    if desired.is_some() && remaining.intersects(mask) {
+                        return AccessMask::empty();
+                    }
+                    denied |= mask.difference(granted);
+                }
+                _ => {}
             }
         }
-        remaining.is_empty()
+        match desired {
+            Some(desired) if remaining.is_empty() => desired,
+            Some(_) => AccessMask::empty(),
+            None => granted & AccessMask::FILE_ALL_ACCESS,
+        }
+    }
+
+    /// One of the entries that a generated list is made of.
+    fn any_ace() -> impl Strategy<Value = Ace> {
+        let sids = [
+            account(6),
+            account(7),
+            account(8),
+            Sid::WORLD,
+            Sid::OWNER_RIGHTS,
+            Sid::CREATOR_OWNER,
+            Sid::AUTHENTICATED_USERS,
+            Sid::UNIX_USERS.with_rid(7).unwrap(),
+        ];
+        let kinds = [
+            AceType::ACCESS_ALLOWED,
+            AceType::ACCESS_ALLOWED,
+            AceType::ACCESS_DENIED,
+            AceType::ACCESS_ALLOWED_CALLBACK,
+            AceType::ACCESS_DENIED_CALLBACK,
+            AceType::SYSTEM_AUDIT,
+        ];
+        let mask = prop_oneof![
+            any::<u32>(),
+            (0u32..21).prop_map(|bit| 1 << bit),
+            (28u32..32).prop_map(|bit| 1 << bit),
+        ];
+        let of = prop::sample::select(sids.to_vec());
+        (of, prop::sample::select(kinds.to_vec()), mask, 0u8..32).prop_map(
+            |(sid, kind, mask, flags)| Ace {
+                kind,
+                ..Ace::allow(
+                    sid,
+                    AccessMask::from_bits_retain(mask),
+                    AceFlags::from_bits_retain(flags),
+                )
+            },
+        )
     }
 
     proptest! {
         #[test]
         fn one_walk_answers_every_request(
-            aces in prop::collection::vec((any::<bool>(), 6u32..9, any::<u32>(), any::<bool>()), 0..8),
+            aces in prop::collection::vec(any_ace(), 0..8),
             owner in 6u32..9,
             desired: u32,
+            guest: bool,
         ) {
-            let aces = aces.into_iter().map(|(yes, rid, mask, io)| {
-                let mask = AccessMask::from_bits_retain(mask) & AccessMask::FILE_ALL_ACCESS;
-                let flags = if io { AceFlags::INHERIT_ONLY } else { AceFlags::empty() };
-                if yes {
-                    Ace::allow(account(rid), mask, flags)
-                } else {
-                    Ace::deny(account(rid), mask, flags)
-                }
-            }).collect();
             let sd = sd(account(owner), aces);
+            let mut who = user(7, &[6]);
+            if guest {
+                who.kind = IdentityKind::Guest;
+            }
+            let all = maximal(&sd, &who);
+            prop_assert_eq!(by_the_book(&sd, &who, None), all);
+            for desired in (0..21).map(|bit| 1 << bit).chain([desired]) {
+                let desired = AccessMask::from_bits_retain(desired) & AccessMask::FILE_ALL_ACCESS;
+                let granted = by_the_book(&sd, &who, Some(desired));
+                prop_assert_eq!(granted.contains(desired), all.contains(desired), "{:?}", desired);
+            }
+        }
+
+        /// What an entry more denies is never more, and what it allows never less.
+        #[test]
+        fn entries_in_front_are_monotonous(
+            aces in prop::collection::vec(any_ace(), 0..8),
+            mask: u32,
+        ) {
             let who = user(7, &[6]);
-            let desired = AccessMask::from_bits_retain(desired) & AccessMask::FILE_ALL_ACCESS;
+            let mask = AccessMask::from_bits_retain(mask);
+            let before = maximal(&sd(account(8), aces.clone()), &who);
+            let with = |ace| {
+                let list = [vec![ace], aces.clone()].concat();
+                maximal(&sd(account(8), list), &who)
+            };
+            prop_assert!(before.contains(with(deny(Sid::WORLD, mask))));
+            prop_assert!(with(allow(Sid::WORLD, mask)).contains(before));
+        }
+
+        /// Entries that speak of others, and those for heirs alone, change nothing.
+        #[test]
+        fn other_peoples_entries_change_nothing(
+            aces in prop::collection::vec(any_ace(), 0..8),
+            at in 0usize..8,
+            mut other in any_ace(),
+        ) {
+            let who = user(7, &[6]);
+            match &mut other.body {
+                AceBody::Plain { sid, .. } if at % 2 == 0 => *sid = account(99),
+                _ => other.flags |= AceFlags::INHERIT_ONLY,
+            }
+            let mut more = aces.clone();
+            more.insert(at.min(more.len()), other);
             prop_assert_eq!(
-                sequential(&sd, &who, desired),
-                maximal(&sd, &who).contains(desired)
+                maximal(&sd(account(7), more), &who),
+                maximal(&sd(account(7), aces), &who)
             );
         }
+    }
+
+    #[test]
+    fn privileges_of_administrators() {
+        let mut who = user(7, &[]);
+        let nothing = sd(account(8), vec![]);
+        assert_eq!(maximal(&nothing, &who), AccessMask::empty());
+        who.groups.push(Sid::BUILTIN_ADMINISTRATORS);
+        assert_eq!(maximal(&nothing, &who), AccessMask::WRITE_OWNER);
     }
 }

@@ -14,7 +14,8 @@ const INHERIT: AceFlags = AceFlags::OBJECT_INHERIT.union(AceFlags::CONTAINER_INH
 /// from the directory's descriptor ([MS-DTYP] 2.5.3.4.1). `None`: neither says anything, the host
 /// makes one.
 ///
-/// The audit list of the directory is not inherited: nothing here audits.
+/// Owner and group stay those of the creator ([MS-FSA] 2.1.5.1.1 asks for no
+/// DEFAULT_OWNER_FROM_PARENT).
 ///
 /// # Errors
 /// STATUS_BAD_INHERITANCE_ACL: it would be longer than a descriptor can be. Leaving entries out
@@ -46,8 +47,20 @@ fn combined(
     let group = given
         .and_then(|g| g.group)
         .unwrap_or_else(|| primary_group(who));
-    let inherited = inherited_dacl(parent, &owner, &group, directory);
-    let given_dacl = given.map(|g| (&g.dacl, kept_control(g.control)));
+    let heir = Heir {
+        owner: &owner,
+        group: &group,
+        directory,
+    };
+    let inherited = heir.inherits(
+        &parent.dacl,
+        parent.control & SdControl::DACL_AUTO_INHERITED,
+    );
+    let (sacl, sacl_control) = new_sacl(given, parent, who, &heir);
+    // A list that the creator gave as a default only, is one only where nothing is inherited.
+    let given_dacl = given
+        .filter(|g| inherited.is_none() || !g.control.contains(SdControl::DACL_DEFAULTED))
+        .map(|g| (&g.dacl, kept_control(g.control)));
     let (dacl, control) = match (given_dacl, inherited) {
         (Some((AclSlot::Acl(acl), control)), _) => {
             let mut acl = acl.clone();
@@ -59,30 +72,49 @@ fn combined(
             let auto = parent.control & SdControl::DACL_AUTO_INHERITED;
             (AclSlot::Acl(acl), auto)
         }
-        (None, None) => return None,
+        (None, None) if sacl == AclSlot::Absent => return None,
+        (None, None) => (AclSlot::Acl(default_dacl(&owner)), SdControl::empty()),
         (Some((AclSlot::Absent, control)), None) => {
             let g = given?;
-            if g.owner.is_none() && g.group.is_none() && g.sacl == AclSlot::Absent {
+            if g.owner.is_none() && g.group.is_none() && sacl == AclSlot::Absent {
                 return None;
             }
             (AclSlot::Acl(default_dacl(&owner)), control)
         }
     };
-    // Setting an audit list takes a privilege.
-    let sacl = given.filter(|_| who.admin).map(|g| g.sacl.clone());
     Some(SecurityDescriptor {
-        control,
+        control: control | sacl_control,
         owner: Some(owner),
         group: Some(group),
-        sacl: sacl.unwrap_or_default(),
+        sacl,
         dacl,
     })
+}
+
+/// The audit list and label of something new: what the creator gave, if he may, else what the
+/// directory hands on.
+fn new_sacl(
+    given: Option<&SecurityDescriptor>,
+    parent: &SecurityDescriptor,
+    who: &Identity,
+    heir: &Heir<'_>,
+) -> (AclSlot, SdControl) {
+    // Setting an audit list takes a privilege.
+    let given = given.filter(|g| who.is_administrator() && g.sacl != AclSlot::Absent);
+    if let Some(g) = given {
+        return (g.sacl.clone(), g.control & SdControl::SACL_PROTECTED);
+    }
+    let auto = parent.control & SdControl::SACL_AUTO_INHERITED;
+    match heir.inherits(&parent.sacl, auto) {
+        Some(acl) => (AclSlot::Acl(acl), auto),
+        None => (AclSlot::Absent, SdControl::empty()),
+    }
 }
 
 /// Whether `who` may make `owner` the owner of something: itself or one of its groups
 /// ([MS-DTYP] 2.5.3.4.1, STATUS_INVALID_OWNER).
 pub(crate) fn may_own(who: &Identity, owner: &Sid) -> bool {
-    who.admin || is_one_of(who, owner)
+    who.is_administrator() || is_one_of(who, owner)
 }
 
 /// Replaces generic rights by what they mean for files, in the entries that speak of the object
@@ -119,56 +151,61 @@ fn default_dacl(owner: &Sid) -> Acl {
     )
 }
 
-/// The list inherited from `parent` ([MS-DTYP] 2.5.3.4.2, ComputeInheritedACL); `None` if nothing
-/// in it is inherited.
-fn inherited_dacl(
-    parent: &SecurityDescriptor,
-    owner: &Sid,
-    group: &Sid,
+/// Something new that inherits.
+struct Heir<'a> {
+    owner: &'a Sid,
+    group: &'a Sid,
     directory: bool,
-) -> Option<Acl> {
-    // Entries are marked as inherited where the parent takes part in automatic inheritance.
-    let mark = if parent.control.contains(SdControl::DACL_AUTO_INHERITED) {
-        AceFlags::INHERITED
-    } else {
-        AceFlags::empty()
-    };
-    let mut aces = Vec::new();
-    for ace in &parent.dacl.acl()?.aces {
-        if directory {
-            for_directory(ace, owner, group, mark, &mut aces);
-        } else if ace.flags.contains(AceFlags::OBJECT_INHERIT) {
-            aces.push(effective(ace, owner, group, mark));
-        }
-    }
-    (!aces.is_empty()).then(|| Acl::new(aces))
 }
 
-fn for_directory(ace: &Ace, owner: &Sid, group: &Sid, mark: AceFlags, out: &mut Vec<Ace>) {
-    let passes_on = !ace.flags.contains(AceFlags::NO_PROPAGATE_INHERIT);
-    let kept = ace.flags & INHERIT;
-    if ace.flags.contains(AceFlags::CONTAINER_INHERIT) {
-        let mine = effective(ace, owner, group, mark);
-        if !passes_on {
-            out.push(mine);
-        } else if mine.body == ace.body {
-            out.push(Ace {
-                flags: kept | mark,
-                ..mine
-            });
+impl Heir<'_> {
+    /// What is inherited of a list of the directory ([MS-DTYP] 2.5.3.4.4, ComputeInheritedACLfromParent);
+    /// `None` if nothing in it is. `auto`: the directory takes part in automatic inheritance, in
+    /// which entries are marked as inherited.
+    fn inherits(&self, list: &AclSlot, auto: SdControl) -> Option<Acl> {
+        let mark = if auto.is_empty() {
+            AceFlags::empty()
         } else {
-            // What it means here differs from what is passed on: two entries.
-            out.push(mine);
+            AceFlags::INHERITED
+        };
+        let mut aces = Vec::new();
+        for ace in &list.acl()?.aces {
+            if self.directory {
+                self.for_directory(ace, mark, &mut aces);
+            } else if ace.flags.contains(AceFlags::OBJECT_INHERIT) {
+                aces.push(effective(ace, self.owner, self.group, mark));
+            }
+        }
+        (!aces.is_empty()).then(|| Acl::new(aces))
+    }
+
+    fn for_directory(&self, ace: &Ace, mark: AceFlags, out: &mut Vec<Ace>) {
+        const AUDIT: AceFlags = AceFlags::SUCCESSFUL_ACCESS.union(AceFlags::FAILED_ACCESS);
+        let passes_on = !ace.flags.contains(AceFlags::NO_PROPAGATE_INHERIT);
+        let kept = ace.flags & (INHERIT | AUDIT);
+        if ace.flags.contains(AceFlags::CONTAINER_INHERIT) {
+            let mine = effective(ace, self.owner, self.group, mark);
+            if !passes_on {
+                out.push(mine);
+            } else if mine.body == ace.body {
+                out.push(Ace {
+                    flags: kept | mark,
+                    ..mine
+                });
+            } else {
+                // What it means here differs from what is passed on: two entries.
+                out.push(mine);
+                out.push(Ace {
+                    flags: kept | AceFlags::INHERIT_ONLY | mark,
+                    ..ace.clone()
+                });
+            }
+        } else if ace.flags.contains(AceFlags::OBJECT_INHERIT) && passes_on {
             out.push(Ace {
                 flags: kept | AceFlags::INHERIT_ONLY | mark,
                 ..ace.clone()
             });
         }
-    } else if ace.flags.contains(AceFlags::OBJECT_INHERIT) && passes_on {
-        out.push(Ace {
-            flags: kept | AceFlags::INHERIT_ONLY | mark,
-            ..ace.clone()
-        });
     }
 }
 
@@ -316,6 +353,63 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(sd.dacl.acl().unwrap().aces.len(), 2);
+    }
+
+    #[test]
+    fn audit_lists_and_labels_are_inherited() {
+        let audit = |flags| Ace {
+            kind: AceType::SYSTEM_AUDIT,
+            ..Ace::allow(Sid::WORLD, WRITE, flags | AceFlags::FAILED_ACCESS)
+        };
+        let label = |flags| Ace {
+            kind: AceType::SYSTEM_MANDATORY_LABEL,
+            ..Ace::allow(Sid::MANDATORY_MEDIUM, AccessMask::FILE_READ_DATA, flags)
+        };
+        let mut p = parent(vec![Ace::allow(account(3), WRITE, OI | CI)]);
+        p.sacl = AclSlot::Acl(Acl::new(vec![audit(CI), audit(NONE), label(OI | CI)]));
+        p.control = SdControl::SACL_AUTO_INHERITED;
+        let new = |directory| {
+            for_new(None, &p, &user(7, &[]), directory)
+                .unwrap()
+                .unwrap()
+        };
+        let file = new(false);
+        assert_eq!(file.sacl.acl().unwrap().aces, [label(AceFlags::INHERITED)]);
+        assert_eq!(file.control, SdControl::SACL_AUTO_INHERITED);
+        assert_eq!(file.dacl.acl().unwrap().aces[0].flags, NONE);
+        let directory = new(true);
+        assert_eq!(
+            directory.sacl.acl().unwrap().aces,
+            [
+                audit(CI | AceFlags::INHERITED),
+                label(OI | CI | AceFlags::INHERITED)
+            ]
+        );
+        // Only who holds the privilege gives something else.
+        let given = SecurityDescriptor {
+            sacl: AclSlot::Acl(Acl::new(vec![audit(NONE)])),
+            ..SecurityDescriptor::default()
+        };
+        let mut who = user(7, &[]);
+        let made = for_new(Some(&given), &p, &who, false).unwrap().unwrap();
+        assert_eq!(made.sacl, file.sacl);
+        who.groups.push(Sid::BUILTIN_ADMINISTRATORS);
+        let made = for_new(Some(&given), &p, &who, false).unwrap().unwrap();
+        assert_eq!(made.sacl, given.sacl);
+    }
+
+    #[test]
+    fn a_default_gives_way_to_what_is_inherited() {
+        let who = user(7, &[]);
+        let mut own = parent(vec![Ace::allow(account(9), WRITE, NONE)]);
+        own.control = SdControl::DACL_DEFAULTED;
+        let inheritable = parent(vec![Ace::allow(account(3), WRITE, OI)]);
+        let whose = |p: &SecurityDescriptor| {
+            let made = for_new(Some(&own), p, &who, false).unwrap().unwrap();
+            *made.dacl.acl().unwrap().aces[0].sid().unwrap()
+        };
+        assert_eq!(whose(&inheritable), account(3));
+        assert_eq!(whose(&parent(vec![])), account(9));
     }
 
     #[test]

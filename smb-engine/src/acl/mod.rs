@@ -1,7 +1,9 @@
-//! Who may do what: host lists of shares here, security descriptors in [`check`] and [`inherit`].
+//! Who may do what: host lists of shares here, security descriptors in [`check`],
+//! [`label`] and [`inherit`].
 
 pub(crate) mod check;
 pub(crate) mod inherit;
+pub(crate) mod label;
 
 use std::net::IpAddr;
 

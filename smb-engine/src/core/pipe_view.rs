@@ -43,8 +43,12 @@ pub(crate) fn view(
         .identity
         .clone();
     let config = &core.config;
-    // Who else is here is for administrators; everybody sees what is their own.
-    let visible = |session: Id<Session>| me.admin || session == own;
+    // Who else is here is for administrators; everybody sees what is their own. Who administers every
+    // share (`admin users` for all) may know who is on them.
+    let all_shares =
+        !config.shares.is_empty() && config.shares.iter().all(|s| s.admin_users.names(&me));
+    let admin = me.is_administrator() || all_shares;
+    let visible = |session: Id<Session>| admin || session == own;
     let mut by_session = BTreeMap::<_, u32>::new();
     let mut by_tree = BTreeMap::<_, u32>::new();
     for (_, o) in core.opens.iter().filter(|(_, o)| visible(o.session)) {
@@ -89,7 +93,7 @@ pub(crate) fn view(
             domain: me.domain.clone(),
             sid: me.sid,
             anonymous: me.kind == IdentityKind::Anonymous,
-            admin: me.admin,
+            admin,
         },
         now: now.wall,
         uptime: uptime(now.wall, config.started),
@@ -100,6 +104,9 @@ fn uptime(now: smb_proto::FileTime, started: smb_proto::FileTime) -> std::time::
     // FILETIME counts 100 ns.
     std::time::Duration::from_micros(now.0.saturating_sub(started.0).checked_div(10).unwrap_or(0))
 }
+
+/// SHI1005_FLAGS_ACCESS_BASED_DIRECTORY_ENUM, [MS-SRVS] 2.2.4.29.
+const ACCESS_BASED: u32 = 0x0800;
 
 fn share(core: &Core, s: &Share) -> ShareView {
     let users = core
@@ -117,7 +124,7 @@ fn share(core: &Core, s: &Share) -> ShareView {
             .ok()
             .filter(|n| *n != u32::MAX),
         current_users: count(users),
-        flags: 0,
+        flags: if s.hide_unreadable { ACCESS_BASED } else { 0 },
         security: None,
     }
 }

@@ -68,7 +68,7 @@ pub struct ShareView {
     pub max_users: Option<u32>,
     /// Users now.
     pub current_users: u32,
-    /// SHI1005_FLAGS, [MS-SRVS] 2.2.4.29: caching and DFS.
+    /// SHI1005_FLAGS, [MS-SRVS] 2.2.4.29: caching, DFS, access-based enumeration.
     pub flags: u32,
     /// Who may connect, if that is kept as a descriptor.
     pub security: Option<SecurityDescriptor>,

@@ -294,7 +294,8 @@ pub enum VfsOp {
         /// Of what.
         handle: VfsHandle,
     },
-    /// Stores the parts of a descriptor that `parts` names. → [`VfsReply::Done`]
+    /// Stores the parts of a descriptor that `parts` names; of a SACL by [`super::sacl_with`].
+    /// → [`VfsReply::Done`]
     SetSecurity {
         /// Of what.
         handle: VfsHandle,

@@ -119,7 +119,7 @@ fn rights(
         root: opened.at.path.is_root() && opened.at.stream.is_none(),
         attributes,
         tree: a.tree_access,
-        audits: a.by.admin,
+        audits: a.by.is_administrator(),
     };
     access::existing(&a.fields, &existing, a.ctx.maximal.is_some())
 }

@@ -81,7 +81,7 @@ fn plan(cx: &Cx<'_>, a: &Attempt, place: &Missing) -> Result<Plan, NtStatus> {
         return Err(NtStatus::DELETE_PENDING);
     }
     let by_parent = acl::check::maximal(&place.security, &a.by);
-    let mut access = access::new(f, by_parent, a.tree_access, a.by.admin)?;
+    let mut access = access::new(f, by_parent, a.tree_access, a.by.is_administrator())?;
     if in_file {
         let read_only = place.parent.attributes.contains(FileAttributes::READONLY);
         let rights = by_parent | OF_MAKER | AccessMask::ACCESS_SYSTEM_SECURITY;

@@ -9,7 +9,7 @@ use super::super::{CmdResult, Cx, Outcome, WRONG_REPLY};
 use super::{dialect, output, room, waits};
 use crate::core::Wake;
 use crate::status::Refusal;
-use crate::vfs::{VfsOp, VfsReply};
+use crate::vfs::{VfsOp, VfsReply, sacl_part};
 
 /// What was asked.
 #[derive(Debug, Clone, Copy)]
@@ -107,21 +107,13 @@ fn cut(whole: SecurityDescriptor, parts: SecurityInformation) -> SecurityDescrip
 /// means the others.
 fn sacl_parts(slot: AclSlot, parts: SecurityInformation) -> AclSlot {
     use SecurityInformation as S;
-    use smb_proto::dtyp::AceType;
     if !parts.intersects(S::SACL | S::LABEL | S::ATTRIBUTE | S::SCOPE | S::BACKUP) {
         return AclSlot::Absent;
     }
     match slot {
         AclSlot::Acl(mut acl) => {
-            acl.aces.retain(|ace| {
-                let part = match ace.kind {
-                    AceType::SYSTEM_MANDATORY_LABEL => S::LABEL,
-                    AceType::SYSTEM_RESOURCE_ATTRIBUTE => S::ATTRIBUTE,
-                    AceType::SYSTEM_SCOPED_POLICY_ID => S::SCOPE,
-                    _ => S::SACL,
-                };
-                parts.intersects(part | S::BACKUP)
-            });
+            acl.aces
+                .retain(|ace| parts.intersects(sacl_part(ace.kind) | S::BACKUP));
             AclSlot::Acl(acl)
         }
         AclSlot::Null => AclSlot::Null,

@@ -8,7 +8,7 @@ use smb_proto::{NtStatus, ParseError};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{change, done, needs, waits};
-use crate::acl::inherit;
+use crate::acl::{inherit, label};
 use crate::core::Wake;
 use crate::status::Refusal;
 use crate::vfs::{Capabilities, VfsOp, VfsReply};
@@ -62,6 +62,9 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
         return Ok(done());
     }
     let by = &cx.file_open()?.by;
+    if parts.contains(SecurityInformation::LABEL) && !label::may_give(&descriptor, by) {
+        return Err(Refusal(NtStatus::PRIVILEGE_NOT_HELD));
+    }
     if let Some(owner) = &descriptor.owner
         && !inherit::may_own(by, owner)
     {
