@@ -91,6 +91,7 @@ impl Clock {
             | VfsReply::Written(_)
             | VfsReply::Security(_)
             | VfsReply::Ranges(_)
+            | VfsReply::Snapshots(_)
             | VfsReply::Reparse(_) => reply.clone(),
         })
     }

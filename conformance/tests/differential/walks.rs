@@ -24,7 +24,7 @@ impl Twin<'_> {
                     restart,
                     pattern: Pattern::new(pattern),
                     limit,
-                    security: false,
+                    security: true,
                 };
                 restart = false;
                 match self.backend(side).execute(&self.by, op) {
