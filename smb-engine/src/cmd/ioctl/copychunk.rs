@@ -241,6 +241,10 @@ fn next(cx: &mut Cx<'_>, call: Call, mut state: Box<State>) -> CmdResult {
 }
 
 /// The offset; with a deliberate mistake another.
+#[cfg_attr(
+    not(feature = "mutations"),
+    allow(unused_variables, reason = "mistakes are not built in")
+)]
 fn shifted(cx: &Cx<'_>, offset: u64) -> u64 {
     if mutated!(cx.core, CopyShifted) {
         return offset.saturating_add(1);
