@@ -20,8 +20,8 @@ use crate::act::{creation, security};
 use crate::same::Clock;
 use crate::step::{Name, SLOTS, Which};
 
-/// Bytes in a stream at most: all attributes of a file have to fit into one block of ext4.
-pub(crate) const STREAM_MAX: u64 = 200;
+/// Bytes in a stream at most: more than an attribute holds.
+pub(crate) const STREAM_MAX: u64 = 70_000;
 /// A handle that nobody has given out, of the present (those of snapshots are marked in their upper bits).
 pub(crate) const NO_HANDLE: VfsHandle = VfsHandle(u32::MAX as u64);
 

@@ -9,7 +9,7 @@ use rustix::fs::FileType;
 use smb_engine::vfs::{Location, NodeId, VfsError, VfsHandle};
 
 use super::dir::Listed;
-use super::streams::StreamFile;
+use super::stream_file::StreamFile;
 use super::xattr::{Holder, magic};
 
 /// Locks a mutex whose holders leave no half-done state behind when they panic.

@@ -35,6 +35,7 @@ mod read;
 mod rename;
 mod reparse;
 mod snapshot;
+mod stream_file;
 mod streams;
 mod volume;
 mod walk;
