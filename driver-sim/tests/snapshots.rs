@@ -80,6 +80,25 @@ fn they_are_listed() {
 }
 
 #[test]
+fn only_who_may_list_the_directory_sees_them() {
+    let (mut pair, tree) = three_states();
+    for (desired_access, expected) in [
+        (AccessMask::FILE_READ_ATTRIBUTES, NtStatus::ACCESS_DENIED),
+        (AccessMask::FILE_LIST_DIRECTORY, NtStatus::SUCCESS),
+    ] {
+        let request = create::Request {
+            desired_access,
+            ..ops::open_dir("d")
+        };
+        let d = pair.create(tree, request).unwrap().file_id;
+        let code = FsctlCode::SRV_ENUMERATE_SNAPSHOTS;
+        let reply = pair.call(tree, ops::fsctl(d, code, Bytes::new(), 4096));
+        assert_eq!(reply.status(), expected);
+    }
+    pair.finish();
+}
+
+#[test]
 fn what_was_is_there() {
     let (mut pair, tree) = three_states();
     for (request, content) in [

@@ -75,7 +75,7 @@ impl MemoryFs {
         }
         match route(op) {
             Route::Present(op) => Err(op),
-            Route::Refused(error) => Ok(Err(error)),
+            Route::Refused(slot, error) => Ok(self.at(slot, |_| Err(error))),
             Route::Past(slot, op) => Ok(self.at(slot, |taken| {
                 let reply = taken.fs.execute(by, op)?;
                 Ok(out_of_snapshot(reply, slot, taken.at))

@@ -172,8 +172,8 @@ pub enum Route {
         /// Bytes.
         len: u64,
     },
-    /// Nowhere: what was is not changed.
-    Refused(VfsError),
+    /// Nowhere: what was is not changed. ([`VfsError::StaleHandle`] if there is no such snapshot.)
+    Refused(SnapshotSlot, VfsError),
 }
 
 /// Finds out whether an operation is about the present or an earlier state, in which nothing can be
@@ -189,7 +189,7 @@ pub fn route(mut op: VfsOp) -> Route {
     } = op
     {
         return match (SnapshotSlot::of(from), SnapshotSlot::of(to)) {
-            (_, Some(_)) => Route::Refused(VfsError::ReadOnly),
+            (_, Some((slot, _))) => Route::Refused(slot, VfsError::ReadOnly),
             (None, None) => Route::Present(op),
             (Some((slot, from)), None) => Route::CopyOut {
                 slot,
@@ -210,8 +210,8 @@ pub fn route(mut op: VfsOp) -> Route {
     *handle = inner;
     match kind {
         Kind::Looks => Route::Past(slot, op),
-        Kind::Changes => Route::Refused(VfsError::ReadOnly),
-        Kind::Names => Route::Refused(VfsError::OtherVolume),
+        Kind::Changes => Route::Refused(slot, VfsError::ReadOnly),
+        Kind::Names => Route::Refused(slot, VfsError::OtherVolume),
     }
 }
 
@@ -347,13 +347,13 @@ mod tests {
         let (past, now) = (slot.tagged(VfsHandle(5)), VfsHandle(7));
         let size = |handle| VfsOp::SetSize { handle, size: 1 };
         assert_eq!(route(size(now)), Route::Present(size(now)));
-        assert_eq!(route(size(past)), Route::Refused(VfsError::ReadOnly));
+        assert_eq!(route(size(past)), Route::Refused(slot, VfsError::ReadOnly));
         let link = VfsOp::Link {
             handle: past,
             to: super::super::SharePath::root(),
             replace: false,
         };
-        assert_eq!(route(link), Route::Refused(VfsError::OtherVolume));
+        assert_eq!(route(link), Route::Refused(slot, VfsError::OtherVolume));
         let (handle, inner) = (past, VfsHandle(5));
         let stat = VfsOp::Stat { handle: inner };
         assert_eq!(route(VfsOp::Stat { handle }), Route::Past(slot, stat));
@@ -364,7 +364,10 @@ mod tests {
             to_offset: 2,
             len: 3,
         };
-        assert_eq!(route(copy(now, past)), Route::Refused(VfsError::ReadOnly));
+        assert_eq!(
+            route(copy(now, past)),
+            Route::Refused(slot, VfsError::ReadOnly)
+        );
         assert_eq!(route(copy(now, now)), Route::Present(copy(now, now)));
         let out = Route::CopyOut {
             slot,

@@ -209,7 +209,7 @@ impl Backend for WithSnapshots {
         match route(op) {
             Route::Present(op) => self.present.execute(by, op),
             Route::Past(slot, op) => self.past(by, slot, op),
-            Route::Refused(error) => Err(error),
+            Route::Refused(slot, error) => self.at(slot).and(Err(error)),
             Route::CopyOut {
                 slot,
                 from,
@@ -234,7 +234,7 @@ impl Backend for WithSnapshots {
         match route(op.clone()) {
             Route::Present(op @ (VfsOp::OpenSnapshot { .. } | VfsOp::Snapshots { .. })) => Err(op),
             Route::Present(op) => self.present.execute_now(by, op),
-            Route::Past(..) | Route::CopyOut { .. } | Route::Refused(_) => Err(op),
+            Route::Past(..) | Route::CopyOut { .. } | Route::Refused(..) => Err(op),
         }
     }
 }
