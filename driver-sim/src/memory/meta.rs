@@ -100,6 +100,7 @@ impl State {
         const SACL: SdControl = SdControl::SACL_DEFAULTED
             .union(SdControl::SACL_AUTO_INHERITED)
             .union(SdControl::SACL_PROTECTED);
+        const SACL_PARTS: P = P::SACL.union(P::LABEL).union(P::ATTRIBUTE).union(P::SCOPE);
         let now = self.now;
         let node = self.node_of_mut(handle)?;
         let sd = &mut node.security;
@@ -113,7 +114,9 @@ impl State {
             sd.dacl = new.dacl;
             sd.control = (sd.control - DACL) | (new.control & DACL);
         }
-        sd.sacl = sacl_with(&sd.sacl, &new.sacl, parts);
+        if parts.intersects(SACL_PARTS) {
+            sd.sacl = sacl_with(&sd.sacl, &new.sacl, parts);
+        }
         if parts.contains(P::SACL) {
             sd.control = (sd.control - SACL) | (new.control & SACL);
         }
