@@ -262,6 +262,8 @@ pub struct Config {
     pub multichannel: bool,
     /// Leases are announced.
     pub leases: bool,
+    /// Opens may outlive their connection.
+    pub durable_handles: bool,
     /// Interfaces to report.
     pub interfaces: Vec<Interface>,
     /// ServerStartTime.
@@ -335,6 +337,7 @@ impl Config {
             refuse_anonymous: false,
             multichannel: false,
             leases: false,
+            durable_handles: false,
             interfaces: Vec::new(),
             started: FileTime::ZERO,
             shares,

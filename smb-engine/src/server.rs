@@ -1,7 +1,7 @@
 //! The server: what goes in and what comes out, and nothing else.
 
 use crate::config::Config;
-use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, teardown, write_time};
+use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, teardown, write_time};
 use crate::dispatch;
 use crate::error::Fault;
 use crate::journal::{Desk, InputRef, Recorder};
@@ -140,6 +140,7 @@ impl Server {
                 }
                 Timer::Idle(session) => self.idle(now, session),
                 Timer::WriteTime(file) => write_time::due(&mut self.core, file),
+                Timer::Durable(open) => durable::overdue(&mut self.core, now, open),
                 Timer::OplockBreak(open) => breaks::oplock_overdue(&mut self.core, now, open),
                 Timer::LeaseBreak(lease) => breaks::lease_overdue(&mut self.core, now, lease),
                 Timer::Expire(session) => {
@@ -183,6 +184,7 @@ impl Server {
                 c.draining = true;
             }
         }
+        durable::end_all(&mut self.core, now);
         let waiting: Vec<_> = self
             .core
             .ops

@@ -82,6 +82,7 @@ pub fn engine_config(
         },
         multichannel: global.multi_channel,
         leases: global.smb2_leases,
+        durable_handles: global.durable_handles,
         interfaces: host.interfaces.clone(),
         started: host.started,
         shares,

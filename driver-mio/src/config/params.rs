@@ -206,9 +206,7 @@ pub const PARAMS: &[Param] = &[
     // Global parameters of ksmbd.
     param!(global "bind interfaces only" => bind_interfaces_only),
     param!(global "deadtime" => deadtime),
-    param!(global "durable handles" => durable_handles {
-        "durable handles are not supported yet", ["no"]
-    }),
+    param!(global "durable handles" => durable_handles),
     param!(both "guest account" => guest_account),
     param!(global "interfaces" => interfaces),
     param!(nothing Global "ipc timeout": u32 {

@@ -122,7 +122,7 @@ impl Default for Global {
         Self {
             bind_interfaces_only: false,
             deadtime: 0,
-            durable_handles: false,
+            durable_handles: true,
             guest_account: "nobody".to_owned(),
             interfaces: Vec::new(),
             hosts_allow: None,

@@ -111,7 +111,11 @@ fn opens(core: &Core) -> Result<(), String> {
         })?;
     }
     for (id, o) in core.opens.iter() {
-        if !o.closing {
+        let waits = core.timers.has(super::Timer::Durable(id));
+        must(waits == (o.disconnected && !o.closing), || {
+            format!("open {id} and the time in which its client may come back do not agree")
+        })?;
+        if !o.closing && !o.disconnected {
             let known = core
                 .sessions
                 .get(o.session)

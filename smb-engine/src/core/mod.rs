@@ -9,6 +9,7 @@ pub(crate) mod caching;
 mod chain;
 mod conn;
 pub(crate) mod credit;
+pub(crate) mod durable;
 mod file;
 mod held;
 pub(crate) mod invariants;
@@ -73,6 +74,10 @@ pub(crate) struct Core {
     pub(crate) leases: Table<lease::Lease>,
     /// Every lease by client and key (GlobalLeaseTableList).
     pub(crate) lease_by_owner: BTreeMap<lease::LeaseOwner, Id<lease::Lease>>,
+    /// Durable opens by the persistent half of their FileId.
+    pub(crate) durables: BTreeMap<u64, Id<Open>>,
+    /// CREATEs that their clients may repeat.
+    pub(crate) creates: BTreeMap<durable::CreateKey, durable::Made>,
     /// What follows an acknowledgment of a break, once that is answered.
     pub(crate) later: VecDeque<breaks::Later>,
     /// Opens with a [`Watch`], so that a change need not look at all opens.
@@ -125,6 +130,8 @@ impl Core {
             files: Table::default(),
             leases: Table::default(),
             lease_by_owner: BTreeMap::new(),
+            durables: BTreeMap::new(),
+            creates: BTreeMap::new(),
             later: VecDeque::new(),
             watching: BTreeSet::new(),
             file_by_key: BTreeMap::new(),

@@ -6,6 +6,7 @@ use smb_proto::Header;
 use smb_proto::crypto::SigningKey;
 use smb_proto::id::AsyncId;
 
+use super::durable::CreateKey;
 use super::{Chain, File, Open, Session, Tree};
 use crate::cmd::Phase;
 use crate::output::{Completion, ConnId};
@@ -62,6 +63,8 @@ pub struct Op {
     pub(crate) open: Option<Id<Open>>,
     /// A second open that it uses and counts, from which it copies.
     pub(crate) source: Option<Id<Open>>,
+    /// The client's name for the CREATE that it is.
+    pub(crate) create_key: Option<CreateKey>,
     /// The open that it closes (CLOSE does not count in [`Open::running`], it waits for that).
     pub(crate) closing_open: Option<Id<Open>>,
     /// Its request was signed, so its answer will be.

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use smb_proto::FileTime;
+use smb_proto::Guid;
 use smb_proto::dtyp::AccessMask;
 use smb_proto::id::FileId;
-use smb_proto::msg::create::{CreateOptions, ShareAccess};
+use smb_proto::msg::create::{CreateAction, CreateOptions, ShareAccess};
 
+use super::durable::{AppInstance, CreateKey, Durable};
 use super::{File, Op, Session, Tree};
 use crate::config::BackendId;
 use crate::identity::Identity;
@@ -41,6 +43,8 @@ pub(crate) struct Open {
     pub(crate) running: u32,
     /// CLOSE or teardown has begun: no new operation may use it.
     pub(crate) closing: bool,
+    /// Its connection has gone, and it waits for its client to come back.
+    pub(crate) disconnected: bool,
     /// The operation that closes it, waiting for `running` to become zero.
     pub(crate) closer: Option<Id<Op>>,
 }
@@ -65,6 +69,17 @@ pub(crate) struct FileOpen {
     pub(crate) conn: ConnId,
     /// What its client may cache.
     pub(crate) cache: super::breaks::Cache,
+    /// It outlives its connection.
+    pub(crate) durable: Option<Durable>,
+    /// ClientGuid of the connection it was made on.
+    pub(crate) client: Guid,
+    /// The application that made it.
+    pub(crate) app: Option<AppInstance>,
+    /// The client's name for the CREATE that made it, which may be repeated still
+    /// (Open.IsReplayEligible).
+    pub(crate) replayable: Option<CreateKey>,
+    /// What that CREATE did.
+    pub(crate) action: CreateAction,
     pub(crate) options: CreateOptions,
     /// FILE_DELETE_ON_CLOSE was given: closing this open marks the file delete pending.
     pub(crate) delete_on_close: bool,

@@ -42,9 +42,18 @@ pub(crate) fn begin_close(core: &mut Core, now: Now, open: Id<Open>) -> bool {
         return false;
     }
     o.closing = true;
+    stop_using(core, now, open);
+    true
+}
+
+/// Answers whoever waits on an open for other clients.
+pub(crate) fn stop_using(core: &mut Core, now: Now, open: Id<Open>) {
+    let Some(o) = core.opens.get(open) else {
+        return;
+    };
     let mut waiting = Vec::new();
     let mut file = None;
-    if let Some(f) = o.file_mut() {
+    if let Some(f) = o.file() {
         waiting.extend(f.scan.waiting.iter().copied());
         if let Some(w) = &f.watch {
             waiting.extend(w.waiting.iter().copied());
@@ -63,7 +72,6 @@ pub(crate) fn begin_close(core: &mut Core, now: Now, open: Id<Open>) -> bool {
     for op in waiting {
         dispatch::interrupt(core, now, op, Wake::Closed);
     }
-    true
 }
 
 /// What is left to do with the backend after an open has left the tables.
@@ -92,6 +100,7 @@ pub(crate) struct Removal {
 /// `None` if it was a pipe or had gone.
 pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover> {
     let open = core.opens.remove(id)?;
+    super::durable::release(core, id, &open);
     core.watching.remove(&id);
     if let Some(s) = core.sessions.get_mut(open.session) {
         s.opens.remove(&id);
@@ -254,8 +263,20 @@ fn stop_waiting(core: &mut Core, now: Now, concerns: impl Fn(&super::Op) -> bool
     }
 }
 
+/// How a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The client has logged off, or failed to prove its user again: everything ends.
+    LoggedOff,
+    /// The connection is lost, or the client comes back on another one: durable opens stay.
+    Lost,
+}
+
 /// Ends a session on all its channels ([MS-SMB2] 3.3.5.6, 3.3.7.1).
-pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
+pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>, how: Ending) {
+    if how == Ending::Lost {
+        super::durable::leave_behind(core, now, id);
+    }
     let Some(session) = core.sessions.get_mut(id) else {
         return;
     };
@@ -346,7 +367,7 @@ pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
             c.sessions.remove(&wire);
         }
         if alone {
-            end_session(core, now, session);
+            end_session(core, now, session, Ending::Lost);
         }
     }
     core.conns.remove(id);

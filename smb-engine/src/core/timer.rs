@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     Expire(Id<Session>),
     /// The first write to the file is to be seen in its write time.
     WriteTime(Id<File>),
+    /// The client has not come back for its durable open.
+    Durable(Id<Open>),
     /// The client has not acknowledged that its oplock is broken.
     OplockBreak(Id<Open>),
     /// The client has not acknowledged that its lease is broken.

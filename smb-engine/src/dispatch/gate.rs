@@ -5,7 +5,7 @@ use smb_proto::id::{FileId, SessionId, TreeId};
 use smb_proto::{Command, NtStatus, msg};
 
 use crate::core::credit::charge_for;
-use crate::core::{Chain, Core, LastFile, Op, Open, SessionState};
+use crate::core::{Chain, Core, LastFile, Op, Open, SessionState, durable};
 use crate::error::Fault;
 use crate::link::{Element, Signature};
 use crate::table::Id;
@@ -414,6 +414,11 @@ fn resolve_open(
     if open.file_id != file_id || (foreign && !mutated!(core, ForeignFileId)) || open.closing {
         return Err(NtStatus::FILE_CLOSED.into());
     }
+    // What has been heard of will not be repeated (Open.IsReplayEligible).
+    durable::used(core, id);
+    let Some(open) = core.opens.get_mut(id) else {
+        return Ok(());
+    };
     if command != Command::Close {
         open.running = open.running.saturating_add(1);
         if let Some(op) = core.ops.get_mut(op_id) {

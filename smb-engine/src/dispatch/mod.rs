@@ -12,6 +12,7 @@ use smb_proto::{Command, NtStatus};
 pub(crate) use pending::{complete, go_async, interim_due, interrupt, wake};
 
 use crate::cmd::{self, Cx, Outcome, Step};
+use crate::core::durable::Made;
 use crate::core::{Chain, ConnState, Core, LastFile, Op, Related, Wait};
 use crate::error::Fault;
 use crate::link::{Element, Inbound};
@@ -144,6 +145,7 @@ fn begin(core: &mut Core, now: Now, chain_id: Id<Chain>, conn: ConnId, element: 
         open: None,
         source: None,
         closing_open: None,
+        create_key: None,
         sign: None,
         async_id: None,
         last: chain.todo.is_empty(),
@@ -192,6 +194,11 @@ fn finish(core: &mut Core, now: Now, op_id: Id<Op>, outcome: Outcome) {
         if let Some(id) = op.async_id {
             c.by_async.remove(&id);
         }
+    }
+    if let Some(key) = op.create_key
+        && core.creates.get(&key) == Some(&Made::Pending(op_id))
+    {
+        core.creates.remove(&key);
     }
     let used = [op.open, op.source];
     let chain_id = op.chain;
@@ -304,6 +311,7 @@ pub(crate) fn spawn(core: &mut Core, now: Now, start: impl FnOnce(&mut Cx<'_>) -
         open: None,
         source: None,
         closing_open: None,
+        create_key: None,
         sign: None,
         async_id: None,
         last: true,

@@ -226,7 +226,7 @@ record! {
     Config {
         server_name workgroup server_string server_guid domain_sid min_dialect max_dialect signing
         signing_algorithms encryption ciphers map_to_guest guest refuse_anonymous multichannel leases
-        interfaces started shares limits
+        durable_handles interfaces started shares limits
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::{Effect, EffectiveConfig, Encryption, Mode, PARAMS, Scope, fi
 const KSMBD: &[(&str, Scope, &str)] = &[
     ("bind interfaces only", Scope::Global, "no"),
     ("deadtime", Scope::Global, "0"),
-    ("durable handles", Scope::Global, "no"),
+    ("durable handles", Scope::Global, "yes"),
     ("guest account", Scope::Both, "nobody"),
     ("interfaces", Scope::Global, ""),
     ("ipc timeout", Scope::Global, "0"),

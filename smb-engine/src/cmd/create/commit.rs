@@ -11,6 +11,7 @@ use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::{CreateAction, CreateDisposition, ShareAccess};
 
 use super::access::Grant;
+use super::again::{self, Survival};
 use super::ctx::Contexts;
 use super::missing::Plan;
 use super::{
@@ -22,7 +23,7 @@ use crate::core::breaks::{self, By, Cache, CacheRequest};
 use crate::core::caching::Contention;
 use crate::core::share_mode::{Claim, Kin, compatible};
 use crate::core::{
-    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, lease, notify, teardown, write_time,
+    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, durable, lease, notify, teardown, write_time,
 };
 use crate::names::fold;
 use crate::status::Refusal;
@@ -35,6 +36,7 @@ pub(crate) struct Reserved {
     open: Id<Open>,
     ctx: Contexts,
     cache: CacheRequest,
+    survival: Survival,
     maximal: AccessMask,
     action: CreateAction,
     delete_on_close: bool,
@@ -64,6 +66,7 @@ pub(super) fn existing(cx: &mut Cx<'_>, mut a: Attempt, opened: Opened, grant: G
         open: id,
         ctx: a.ctx.clone(),
         cache: a.cache,
+        survival: a.survival,
         maximal: grant.maximal,
         action: action(a.fields.disposition),
         delete_on_close: a.fields.delete_on_close(),
@@ -153,6 +156,7 @@ pub(super) fn created(
         open,
         ctx: a.ctx.clone(),
         cache: a.cache,
+        survival: a.survival,
         maximal: maximal & a.tree_access,
         action: CreateAction::CREATED,
         delete_on_close: a.fields.delete_on_close(),
@@ -205,7 +209,10 @@ fn enter(
     if owner.is_some_and(|owner| lease::is_elsewhere(cx.core, owner, Some(&key))) {
         return Err(Refusal(NtStatus::INVALID_PARAMETER));
     }
-    let sharing = check_sharing(cx.core, &key, claim);
+    if let (Some(app), Some(row)) = (a.survival.app, cx.core.file_by_key.get(&key).copied()) {
+        durable::take_over(cx.core, cx.now, row, app, a.survival.client);
+    }
+    let mut sharing = check_sharing(cx.core, &key, claim);
     if let Some(row) = cx.core.file_by_key.get(&key).copied() {
         let by = By {
             open: None,
@@ -225,6 +232,11 @@ fn enter(
         if waits {
             return Ok(Entry::Wait(row, opened));
         }
+        // Opens that waited for their clients may have gone, and names with them.
+        if being_deleted(cx.core, opened.info.node, &opened.at) {
+            return Err(Refusal(NtStatus::DELETE_PENDING));
+        }
+        sharing = check_sharing(cx.core, &key, claim);
     }
     sharing?;
     let persistent = cx.core.next_persistent_id;
@@ -252,6 +264,11 @@ fn enter(
             share: a.fields.share,
             conn,
             cache: Cache::None,
+            durable: None,
+            client: a.survival.client,
+            app: None,
+            replayable: None,
+            action: CreateAction::OPENED,
             options: a.fields.options,
             delete_on_close: false,
             posix_delete: false,
@@ -265,6 +282,7 @@ fn enter(
         }),
         running: 1,
         closing: false,
+        disconnected: false,
         closer: None,
     });
     if let Some(row) = cx.core.files.get_mut(file) {
@@ -341,6 +359,9 @@ fn finish(cx: &mut Cx<'_>, r: &Reserved, info: &crate::vfs::FileInfo) -> CmdResu
     let mut contexts = r.ctx.answer(r.maximal, info);
     let (id, _) = cx.open()?;
     breaks::grant(cx.core, id, &r.cache, r.action != CreateAction::OPENED);
+    if let Some(context) = again::grant(cx, &r.survival, r.action)? {
+        contexts.push(context);
+    }
     let (level, lease) = breaks::answer(cx.core, id);
     if let Some(lease) = lease.and_then(|l| cx.core.leases.get(l)) {
         contexts.push(lease.context().to_raw());

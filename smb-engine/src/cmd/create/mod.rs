@@ -9,6 +9,7 @@
 //! handle that can no longer be used is always given back.
 
 mod access;
+mod again;
 mod cache;
 mod commit;
 mod ctx;
@@ -28,6 +29,7 @@ use smb_proto::dtyp::AccessMask;
 use smb_proto::msg::create::{CreateDisposition, CreateOptions, Request};
 use smb_proto::msg::{self, error};
 
+use self::again::Survival;
 use self::commit::Reserved;
 use self::ctx::Contexts;
 use self::resolve::Fields;
@@ -68,6 +70,8 @@ pub(crate) enum State {
     Breaking(Attempt),
     /// The same for something that was created and that others have opened since.
     BreakingNew(Attempt, missing::Plan, Opened),
+    /// The open was there already, and the backend is asked for what the answer shows of its file.
+    Again(again::Again),
     /// Of the server's own: the backend removes what was created for nothing.
     Undoing(BackendId, Arc<Identity>, VfsHandle),
     /// Of the server's own: the backend takes a handle back.
@@ -83,7 +87,7 @@ impl State {
             | Self::CreatingBase(..)
             | Self::Creating(..)
             | Self::BreakingNew(..) => true,
-            Self::Breaking(_) | Self::Overwriting(_) | Self::Undoing(..) | Self::GivingBack => {
+            Self::Breaking(_) | Self::Again(_) | Self::Overwriting(_) | Self::Undoing(..) | Self::GivingBack => {
                 false
             }
         }
@@ -97,6 +101,7 @@ pub(crate) struct Attempt {
     fields: Fields,
     ctx: Contexts,
     cache: CacheRequest,
+    survival: Survival,
     backend: BackendId,
     by: Arc<Identity>,
     capabilities: Capabilities,
@@ -117,7 +122,10 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         TreeShare::Disk(share) => share.clone(),
     };
     let (by, tree_access) = (tree.identity.clone(), tree.access);
-    ctx::refuse_reconnect(&request.contexts)?;
+    let survival = match again::start(cx, &request, share.oplocks)? {
+        Ok(survival) => survival,
+        Err(step) => return step,
+    };
     let fields = Fields::check(&request)?;
     let (text, token) = snapshot::split(&request.name, share.capabilities);
     let name = Name::parse(&text, share.max_name)?;
@@ -132,6 +140,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         fields,
         ctx,
         cache,
+        survival,
         backend: share.backend,
         by,
         capabilities,
@@ -155,6 +164,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         return land(cx.core, step);
     }
     let step = match state {
+        State::Again(again) => again::resume(cx, again, wake),
         State::BreakingNew(a, plan, opened) => missing::go_on(cx, a, plan, opened, woken(&wake)),
         other => go_on(cx, other, wake),
     };
@@ -211,7 +221,7 @@ fn go_on(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Creating(a, plan) => missing::created(cx, a, plan, result),
         State::Overwriting(reserved) => commit::overwritten(cx, &reserved, result),
         // These wait for others, not for the backend.
-        State::Breaking(_) | State::BreakingNew(..) => Err(WRONG_REPLY),
+        State::Breaking(_) | State::BreakingNew(..) | State::Again(_) => Err(WRONG_REPLY),
         State::Undoing(backend, by, handle) => {
             failed(cx, "removing what was created for nothing", result);
             ask_close(cx, backend, by, handle)

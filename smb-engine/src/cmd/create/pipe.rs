@@ -51,6 +51,7 @@ pub(super) fn open(cx: &mut Cx<'_>, r: &Request) -> CmdResult {
         kind: OpenKind::Pipe(Box::new(pipe)),
         running: 1,
         closing: false,
+        disconnected: false,
         closer: None,
     });
     commit::own(cx, id)?;

@@ -1,9 +1,7 @@
 //! What the create contexts of a request mean, [MS-SMB2] 3.3.5.9 and its subsections, and the
 //! contexts of the answer.
 //!
-//! Oplocks and leases are not granted and handles not made durable: those contexts are read, so
-//! that malformed ones are refused, and otherwise ignored as 3.3.5.9.6, 3.3.5.9.8 and 3.3.5.9.10
-//! have it for a server that does not grant them.
+//! What they say about caching is in [`super::cache`], what about durable opens in [`super::again`].
 
 mod aapl;
 mod ea;
@@ -32,16 +30,6 @@ pub(super) struct Contexts {
     /// The snapshot in which to look.
     pub(super) snapshot: Option<FileTime>,
     pub(super) aapl: Option<AaplRequest>,
-}
-
-/// 3.3.5.9.7 and 3.3.5.9.12: who wants to take up a durable open again says nothing else that counts,
-/// not even what access is wanted; and there is no durable open that could be taken up.
-pub(super) fn refuse_reconnect(raw: &[RawContext]) -> Result<(), NtStatus> {
-    let all = Requested::from_raw(raw).map_err(|_| NtStatus::INVALID_PARAMETER)?;
-    if all.durable_reconnect.is_some() || all.durable_reconnect_v2.is_some() {
-        return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
-    }
-    Ok(())
 }
 
 impl Contexts {
@@ -119,10 +107,10 @@ mod tests {
     use super::*;
     use smb_proto::FileTime;
     use smb_proto::create_ctx::{
-        AllocationSize, DiskIdRequest, DurableReconnect, DurableRequest, Lease, LeaseFlags,
+        AllocationSize, DiskIdRequest, DurableRequest, Lease, LeaseFlags,
         LeaseState, TimewarpToken,
     };
-    use smb_proto::id::{FileId, LeaseKey};
+    use smb_proto::id::LeaseKey;
     use smb_proto::info::FileAttributes;
 
     use crate::vfs::NodeId;
@@ -171,17 +159,10 @@ mod tests {
 
     #[test]
     fn refusals() {
-        let file_id = FileId {
-            persistent: 1,
-            volatile: 2,
-        };
         let snapshot = TimewarpToken {
             timestamp: FileTime(10_000),
         };
-        let reconnect = [DurableReconnect { file_id }.to_raw()];
         let not_found = NtStatus::OBJECT_NAME_NOT_FOUND;
-        assert_eq!(refuse_reconnect(&reconnect), Err(not_found));
-        assert_eq!(refuse_reconnect(&[snapshot.to_raw()]), Ok(()));
         let without = Capabilities::all() - Capabilities::SNAPSHOTS;
         let refused = Contexts::check(&[snapshot.to_raw()], without, &Identity::system());
         assert_eq!(refused, Err(not_found));
@@ -192,7 +173,6 @@ mod tests {
             check(std::slice::from_ref(&short)),
             Err(NtStatus::INVALID_PARAMETER)
         );
-        assert_eq!(refuse_reconnect(&[short]), Err(NtStatus::INVALID_PARAMETER));
     }
 
     #[test]

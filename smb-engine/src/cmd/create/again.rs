@@ -1,0 +1,292 @@
+//! Opens that are made durable, taken up again, and CREATEs that are repeated: [MS-SMB2] 3.3.5.9.6,
+//! 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12 and 3.3.5.9.13.
+
+use smb_proto::create_ctx::{
+    DurableResponse, DurableResponseV2, Lease, RawContext, Requested,
+};
+use smb_proto::header::HeaderFlags;
+use smb_proto::msg::OplockLevel;
+use smb_proto::msg::create::{CreateAction, Request};
+use smb_proto::{Guid, NtStatus};
+
+use super::super::{CmdResult, Cx, WRONG_REPLY};
+use super::{State, cache, done, reply, wait};
+use crate::core::breaks::CacheRequest;
+use crate::core::durable::{self, AppInstance, Claim, CreateKey, Durable, Made, NotYours};
+use crate::core::{Conn, Wake, breaks};
+use crate::status::Refusal;
+use crate::vfs::{VfsOp, VfsReply};
+
+const INVALID: Refusal = Refusal(NtStatus::INVALID_PARAMETER);
+
+/// What a CREATE asks for beyond the life of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Survival {
+    /// Make it durable if that is possible.
+    pub(super) durable: Option<Durable>,
+    /// The client's name for this CREATE.
+    pub(super) key: Option<CreateKey>,
+    pub(super) app: Option<AppInstance>,
+    pub(super) client: Guid,
+}
+
+/// Takes up a durable open, or answers a repeated CREATE, if that is what the request is; else what it
+/// asks for.
+pub(super) fn start(
+    cx: &mut Cx<'_>,
+    request: &Request,
+    oplocks: bool,
+) -> Result<Result<Survival, CmdResult>, Refusal> {
+    let all = Requested::from_raw(&request.contexts).map_err(|_| INVALID)?;
+    let conn = cx.core.conns.get(cx.conn()?);
+    let Some(negotiated) = conn.and_then(Conn::negotiated) else {
+        return Ok(Ok(Survival::default()));
+    };
+    let (client, smb3) = (negotiated.client_guid, negotiated.dialect.is_smb3());
+    let first = [all.durable.is_some(), all.durable_reconnect.is_some()];
+    let second = [all.durable_v2.is_some(), all.durable_reconnect_v2.is_some()];
+    // The two versions do not mix. Who reconnects may ask with version 1 besides (3.3.5.9.7).
+    if first.contains(&true) && second.contains(&true) || second == [true, true] {
+        return Err(INVALID);
+    }
+    if let Some(r) = &all.durable_reconnect {
+        return reconnect(cx, request, oplocks, r.file_id, None, client, false).map(Err);
+    }
+    if let Some(r) = all.durable_reconnect_v2.as_ref().filter(|_| smb3) {
+        let guid = Some(r.create_guid);
+        return reconnect(cx, request, oplocks, r.file_id, guid, client, false).map(Err);
+    }
+    let mut survival = Survival {
+        client,
+        ..Survival::default()
+    };
+    if !cx.core.config.durable_handles {
+        return Ok(Ok(survival));
+    }
+    if all.durable.is_some() {
+        survival.durable = Some(Durable {
+            create_guid: None,
+            timeout: durable::VERSION_1_FOR,
+        });
+    }
+    let Some(v2) = all.durable_v2.as_ref().filter(|_| smb3) else {
+        return Ok(Ok(survival));
+    };
+    survival.durable = Some(Durable {
+        create_guid: Some(v2.create_guid),
+        timeout: durable::timeout(v2.timeout_ms),
+    });
+    survival.app = all.app_instance_id.map(|a| AppInstance {
+        id: a.app_instance_id,
+        version: all.app_instance_version.map(|v| (v.high, v.low)),
+    });
+    let key = CreateKey {
+        client,
+        create: v2.create_guid,
+    };
+    survival.key = Some(key);
+    if let Some(made) = cx.core.creates.get(&key).copied() {
+        return repeated(cx, request, oplocks, key, made).map(Err);
+    }
+    let op = cx.op;
+    cx.core.creates.insert(key, Made::Pending(op));
+    cx.op_mut()?.create_key = Some(key);
+    Ok(Ok(survival))
+}
+
+/// A CREATE of this name was here before.
+fn repeated(
+    cx: &mut Cx<'_>,
+    request: &Request,
+    oplocks: bool,
+    key: CreateKey,
+    made: Made,
+) -> Result<CmdResult, Refusal> {
+    let Made::Open(id) = made else {
+        // It is not finished: the client has to ask again.
+        return Err(Refusal(NtStatus::FILE_NOT_AVAILABLE));
+    };
+    const DUPLICATE: Refusal = Refusal(NtStatus::DUPLICATE_OBJECTID);
+    let replay = cx.header()?.flags.contains(HeaderFlags::REPLAY_OPERATION);
+    let open = cx.core.opens.get(id).ok_or(DUPLICATE)?;
+    let (session, _) = cx.session()?;
+    if open.disconnected && replay {
+        let file_id = open.file_id;
+        let guid = Some(key.create);
+        return reconnect(cx, request, oplocks, file_id, guid, key.client, true);
+    }
+    if !replay || open.session != session {
+        return Err(DUPLICATE);
+    }
+    // The same lease has to be asked for, if one is (3.3.5.9.10).
+    let asked = cache::request(cx, request, oplocks)?;
+    let has_lease = request.contexts.iter().any(|c| c.name.as_ref() == Lease::NAME);
+    if has_lease {
+        let mine = breaks::by(cx.core, id).lease;
+        if mine.is_none() || asked.lease.map(|l| l.owner) != mine {
+            return Err(Refusal(NtStatus::ACCESS_DENIED));
+        }
+    }
+    let level = request.requested_oplock_level;
+    let durable = level == OplockLevel::BATCH || level == OplockLevel::LEASE;
+    use_open(cx, id)?;
+    look(
+        cx,
+        Again {
+            durable,
+            lease: has_lease,
+            repeated: true,
+            taken_up: false,
+        },
+    )
+}
+
+/// Lets the operation use an open that it has not made.
+fn use_open(cx: &mut Cx<'_>, id: crate::Id<crate::core::Open>) -> Result<(), Refusal> {
+    let open = cx.core.opens.get_mut(id).ok_or(WRONG_REPLY)?;
+    open.running = open.running.saturating_add(1);
+    cx.op_mut()?.open = Some(id);
+    Ok(())
+}
+
+/// Takes up a durable open again.
+fn reconnect(
+    cx: &mut Cx<'_>,
+    request: &Request,
+    oplocks: bool,
+    file_id: smb_proto::id::FileId,
+    create_guid: Option<Guid>,
+    client: Guid,
+    repeated: bool,
+) -> Result<CmdResult, Refusal> {
+    let lease = match cache::request(cx, request, oplocks)? {
+        CacheRequest { lease, .. } if request.requested_oplock_level == OplockLevel::LEASE => lease,
+        _ => None,
+    };
+    let (session, _) = cx.session()?;
+    let (tree, row) = cx.tree()?;
+    let claim = Claim {
+        file_id,
+        create_guid,
+        lease,
+        client,
+        who: row.identity.sid.clone(),
+    };
+    let backend = row.disk().map(|share| share.backend);
+    let id = durable::find(cx.core, &claim).map_err(|why| {
+        Refusal(match why {
+            NotYours::NotFound => NtStatus::OBJECT_NAME_NOT_FOUND,
+            NotYours::Denied => NtStatus::ACCESS_DENIED,
+        })
+    })?;
+    let file = cx.core.opens.get(id).and_then(|o| o.file());
+    let file = file.ok_or(WRONG_REPLY)?;
+    if Some(file.backend) != backend {
+        return Err(Refusal(NtStatus::OBJECT_NAME_NOT_FOUND));
+    }
+    // Who has a lease says the name of the file too (3.3.5.9.7, 3.3.5.9.12).
+    if lease.is_some() && !crate::names::same_name(&request.name, file.at.path.as_str()) {
+        return Err(INVALID);
+    }
+    let conn = cx.conn()?;
+    durable::take_up(cx.core, id, session, tree, conn);
+    use_open(cx, id)?;
+    look(
+        cx,
+        Again {
+            durable: repeated,
+            lease: lease.is_some(),
+            repeated,
+            taken_up: true,
+        },
+    )
+}
+
+/// Asks for what the answer shows of the file.
+fn look(cx: &mut Cx<'_>, again: Again) -> Result<CmdResult, Refusal> {
+    let handle = cx.file_open()?.handle;
+    cx.ask_vfs(VfsOp::Stat { handle })?;
+    Ok(wait(State::Again(again)))
+}
+
+/// What the answer for an open that was there already says besides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Again {
+    /// That it is durable.
+    durable: bool,
+    /// Its lease.
+    lease: bool,
+    /// What the CREATE did that made it.
+    repeated: bool,
+    /// It waited for its client until now.
+    taken_up: bool,
+}
+
+/// The answer for an open that was there already.
+pub(super) fn resume(cx: &mut Cx<'_>, again: Again, wake: Wake) -> CmdResult {
+    let info = match wake.vfs() {
+        Ok(VfsReply::Info(info)) => info,
+        failed => {
+            // It stays as it was, for the next try.
+            let (id, _) = cx.open()?;
+            if again.taken_up {
+                durable::disconnect(cx.core, cx.now, id);
+            }
+            return Err(failed.err().unwrap_or(WRONG_REPLY));
+        }
+    };
+    let dialect = cx.dialect();
+    let (id, open) = cx.open()?;
+    if open.closing {
+        return Err(Refusal(NtStatus::FILE_CLOSED));
+    }
+    let (file_id, file) = (open.file_id, cx.file_open()?);
+    let action = if again.repeated {
+        file.action
+    } else {
+        CreateAction::OPENED
+    };
+    let mut contexts = Vec::new();
+    if let Some(durable) = file.durable.filter(|_| again.durable) {
+        contexts.push(durable_context(durable));
+    }
+    let (level, lease) = breaks::answer(cx.core, id);
+    if let Some(lease) = lease.filter(|_| again.lease).and_then(|l| cx.core.leases.get(l)) {
+        contexts.push(lease.context().to_raw());
+    }
+    let mut answer = reply::file(file_id, action, &info, contexts, dialect);
+    answer.oplock_level = level;
+    done(answer)
+}
+
+/// Makes a new open durable, if that was asked for and is possible; the context that says so.
+pub(super) fn grant(
+    cx: &mut Cx<'_>,
+    survival: &Survival,
+    action: CreateAction,
+) -> Result<Option<RawContext>, Refusal> {
+    let (id, _) = cx.open()?;
+    if let Some(f) = cx.core.opens.get_mut(id).and_then(|o| o.file_mut()) {
+        f.client = survival.client;
+        f.app = survival.app;
+    }
+    if let Some(key) = survival.key {
+        durable::made(cx.core, id, key, action);
+    }
+    let Some(asked) = survival.durable.filter(|_| durable::possible(cx.core, id)) else {
+        return Ok(None);
+    };
+    durable::make(cx.core, id, asked);
+    Ok(Some(durable_context(asked)))
+}
+
+fn durable_context(durable: Durable) -> RawContext {
+    match durable.create_guid {
+        None => DurableResponse.to_raw(),
+        Some(_) => DurableResponseV2 {
+            timeout_ms: u32::try_from(durable.timeout.as_millis()).unwrap_or(u32::MAX),
+            flags: smb_proto::create_ctx::DurableFlags::empty(),
+        }
+        .to_raw(),
+    }
+}

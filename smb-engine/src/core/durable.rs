@@ -1,0 +1,312 @@
+//! Opens that outlive their connection ([MS-SMB2] 3.3.1.10 Open.IsDurable, 3.3.7.1, 3.3.2.2), and
+//! CREATEs that a client may repeat ([MS-SMB2] 3.3.5.9.10).
+
+use std::time::Duration;
+
+use smb_proto::Guid;
+use smb_proto::create_ctx::LeaseState;
+use smb_proto::dtyp::Sid;
+use smb_proto::id::FileId;
+use smb_proto::msg::create::CreateAction;
+
+use super::breaks::Cache;
+use super::{Core, Op, Open, Session, Timer, Tree, teardown};
+use crate::output::ConnId;
+use crate::table::Id;
+use crate::time::Now;
+
+/// How long a durable open of version 1 waits for its client; Windows: 16 minutes.
+pub(crate) const VERSION_1_FOR: Duration = Duration::from_secs(16 * 60);
+/// The same for version 2, if the client names no time.
+const DEFAULT_FOR: Duration = Duration::from_secs(60);
+/// The longest time that a client may name.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// What makes an open durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// Open.CreateGuid of version 2.
+    pub(crate) create_guid: Option<Guid>,
+    /// Open.DurableOpenTimeout.
+    pub(crate) timeout: Duration,
+}
+
+/// A client's name for one of its CREATEs (Open.ClientGuid, Open.CreateGuid).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CreateKey {
+    pub(crate) client: Guid,
+    pub(crate) create: Guid,
+}
+
+/// What has become of a CREATE that has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// It is still being worked on.
+    Pending(Id<Op>),
+    /// It made this open, which has not been used yet, or is durable and has lost its connection.
+    Open(Id<Open>),
+}
+
+/// The time for which a durable open of version 2 waits for its client.
+pub(crate) fn timeout(asked_ms: u32) -> Duration {
+    match asked_ms {
+        0 => DEFAULT_FOR,
+        ms => Duration::from_millis(u64::from(ms)).min(LONGEST),
+    }
+}
+
+/// Whether this open may be made durable: it is of a file, and its client caches the handle, so that
+/// the server can have it back at any time (3.3.5.9.6, 3.3.5.9.10).
+pub(crate) fn possible(core: &Core, id: Id<Open>) -> bool {
+    let Some(f) = core.opens.get(id).and_then(Open::file) else {
+        return false;
+    };
+    let handle = cached(core, f.cache).contains(LeaseState::HANDLE);
+    handle && !f.directory && f.at.stream.is_none()
+}
+
+fn cached(core: &Core, cache: Cache) -> LeaseState {
+    match cache {
+        Cache::None => LeaseState::empty(),
+        Cache::Oplock(c) => c.state(),
+        Cache::Lease(id) => core
+            .leases
+            .get(id)
+            .map_or(LeaseState::empty(), |l| l.caching.state()),
+    }
+}
+
+/// Whether an open stays when its connection has gone (3.3.7.1). With ranges locked it does only if
+/// nobody else can come near the file meanwhile.
+fn outlives(core: &Core, id: Id<Open>) -> bool {
+    let Some(open) = core.opens.get(id).filter(|o| !o.closing) else {
+        return false;
+    };
+    let Some(f) = open.file().filter(|f| f.durable.is_some()) else {
+        return false;
+    };
+    let breaking = match f.cache {
+        Cache::None => false,
+        Cache::Oplock(c) => c.breaking().is_some(),
+        Cache::Lease(lease) => {
+            let lease = core.leases.get(lease);
+            lease.is_some_and(|l| l.caching.breaking().is_some())
+        }
+    };
+    let Some(row) = core.files.get(f.file) else {
+        return false;
+    };
+    let locked = row.locks.iter().any(|l| l.open == id);
+    let cached = cached(core, f.cache);
+    cached.contains(LeaseState::HANDLE)
+        && !breaking
+        && !f.delete_on_close
+        && row.delete_pending.is_none()
+        && (!locked || cached.contains(LeaseState::WRITE))
+}
+
+/// The connection of a session has gone: what outlives it waits for its client from now on.
+pub(crate) fn leave_behind(core: &mut Core, now: Now, session: Id<Session>) {
+    let opens = core.sessions.get(session).map(|s| s.opens.clone());
+    for id in opens.unwrap_or_default() {
+        if outlives(core, id) {
+            disconnect(core, now, id);
+        }
+    }
+}
+
+/// Lets an open wait for its client.
+pub(crate) fn disconnect(core: &mut Core, now: Now, id: Id<Open>) {
+    teardown::stop_using(core, now, id);
+    let Some(open) = core.opens.get_mut(id) else {
+        return;
+    };
+    open.disconnected = true;
+    let session = open.session;
+    let timeout = open.file().and_then(|f| f.durable).map(|d| d.timeout);
+    if let Some(s) = core.sessions.get_mut(session) {
+        s.opens.remove(&id);
+    }
+    core.arm(Timer::Durable(id), now, timeout.unwrap_or_default());
+}
+
+/// The client has not come back in time.
+pub(crate) fn overdue(core: &mut Core, now: Now, id: Id<Open>) {
+    teardown::close_open(core, now, id);
+}
+
+/// Who wants to take up an open again, and what it says about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) file_id: FileId,
+    /// Version 2 names the CREATE.
+    pub(crate) create_guid: Option<Guid>,
+    pub(crate) lease: Option<super::lease::LeaseRequest>,
+    pub(crate) client: Guid,
+    pub(crate) who: Sid,
+}
+
+/// Why an open cannot be taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotYours {
+    /// There is no such open, or what is said about it is wrong.
+    NotFound,
+    /// It is another user's.
+    Denied,
+}
+
+/// The durable open that a claim names, if it may be taken up (3.3.5.9.7, 3.3.5.9.12).
+pub(crate) fn find(core: &Core, claim: &Claim) -> Result<Id<Open>, NotYours> {
+    let id = core.durables.get(&claim.file_id.persistent).copied();
+    let id = id.ok_or(NotYours::NotFound)?;
+    let open = core.opens.get(id).ok_or(NotYours::NotFound)?;
+    let f = open.file().ok_or(NotYours::NotFound)?;
+    let durable = f.durable.ok_or(NotYours::NotFound)?;
+    if !open.disconnected || open.closing || durable.create_guid != claim.create_guid {
+        return Err(NotYours::NotFound);
+    }
+    let lease = match f.cache {
+        Cache::Lease(lease) => core.leases.get(lease),
+        Cache::None | Cache::Oplock(_) => None,
+    };
+    let same_lease = match (lease, &claim.lease) {
+        (None, None) => true,
+        (Some(has), Some(asked)) => has.owner == asked.owner && has.v2 == asked.epoch.is_some(),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    // Version 2 belongs to the client, whatever it caches.
+    let same_client = durable.create_guid.is_none() || f.client == claim.client;
+    if !same_lease || !same_client {
+        return Err(NotYours::NotFound);
+    }
+    if f.by.sid != claim.who {
+        return Err(NotYours::Denied);
+    }
+    Ok(id)
+}
+
+/// Takes an open up again.
+pub(crate) fn take_up(
+    core: &mut Core,
+    id: Id<Open>,
+    session: Id<Session>,
+    tree: Id<Tree>,
+    conn: ConnId,
+) {
+    core.timers.clear(Timer::Durable(id));
+    if let Some(open) = core.opens.get_mut(id) {
+        open.disconnected = false;
+        open.session = session;
+        open.tree = tree;
+        if let Some(f) = open.file_mut() {
+            f.conn = conn;
+        }
+    }
+    if let Some(s) = core.sessions.get_mut(session) {
+        s.opens.insert(id);
+    }
+}
+
+/// An open is used: its CREATE has been heard of, and cannot be meant any more (Open.IsReplayEligible).
+pub(crate) fn used(core: &mut Core, id: Id<Open>) {
+    let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) else {
+        return;
+    };
+    if let Some(key) = f.replayable.take() {
+        core.creates.remove(&key);
+    }
+}
+
+/// What an open was made by, so that the same answer can be given again.
+pub(crate) fn made(core: &mut Core, id: Id<Open>, key: CreateKey, action: CreateAction) {
+    core.creates.insert(key, Made::Open(id));
+    if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) {
+        f.replayable = Some(key);
+        f.action = action;
+    }
+}
+
+/// An open has left the tables.
+pub(crate) fn release(core: &mut Core, id: Id<Open>, open: &Open) {
+    core.timers.clear(Timer::Durable(id));
+    let persistent = open.file_id.persistent;
+    if core.durables.get(&persistent) == Some(&id) {
+        core.durables.remove(&persistent);
+    }
+    if let Some(key) = open.file().and_then(|f| f.replayable)
+        && core.creates.get(&key) == Some(&Made::Open(id))
+    {
+        core.creates.remove(&key);
+    }
+}
+
+/// A disconnected open stands in the way of somebody who is there: it is given up ([MS-SMB2] 3.3.4.6,
+/// 3.3.4.7). Says whether it was one.
+pub(crate) fn give_way(core: &mut Core, now: Now, id: Id<Open>) -> bool {
+    let waits = core.opens.get(id).is_some_and(|o| o.disconnected);
+    if waits {
+        teardown::close_open(core, now, id);
+    }
+    waits
+}
+
+/// Makes an open durable.
+pub(crate) fn make(core: &mut Core, id: Id<Open>, durable: Durable) {
+    let Some(open) = core.opens.get_mut(id) else {
+        return;
+    };
+    let persistent = open.file_id.persistent;
+    if let Some(f) = open.file_mut() {
+        f.durable = Some(durable);
+        core.durables.insert(persistent, id);
+    }
+}
+
+/// Applications that are restarted elsewhere take over what they had open ([MS-SMB2] 3.3.5.9.13): what
+/// the same application has open from another client ends.
+pub(crate) fn take_over(
+    core: &mut Core,
+    now: Now,
+    row: Id<super::File>,
+    app: AppInstance,
+    client: Guid,
+) {
+    let opens = core.files.get(row).map(|r| r.opens.clone());
+    for id in opens.unwrap_or_default() {
+        let older = core.opens.get(id).and_then(Open::file).is_some_and(|f| {
+            f.client != client && f.app.is_some_and(|a| a.id == app.id && a.yields_to(app))
+        });
+        if older {
+            teardown::close_open(core, now, id);
+        }
+    }
+}
+
+/// AppInstanceId and AppInstanceVersion of an open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AppInstance {
+    pub(crate) id: Guid,
+    /// High and low half.
+    pub(crate) version: Option<(u64, u64)>,
+}
+
+impl AppInstance {
+    /// Whether a newer instance takes over: versions, where both have one, have to grow
+    /// ([MS-SMB2] 3.3.5.9.15).
+    fn yields_to(self, newer: Self) -> bool {
+        match (self.version, newer.version) {
+            (Some(mine), Some(theirs)) => theirs > mine,
+            _ => true,
+        }
+    }
+}
+
+/// The server ends: nothing outlives its connection any more.
+pub(crate) fn end_all(core: &mut Core, now: Now) {
+    for id in core.opens.ids() {
+        if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) {
+            f.durable = None;
+        }
+        give_way(core, now, id);
+    }
+}
