@@ -1,7 +1,9 @@
 //! The server: what goes in and what comes out, and nothing else.
 
 use crate::config::Config;
-use crate::core::{Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, teardown, write_time};
+use crate::core::{
+    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, teardown, write_time,
+};
 use crate::dispatch;
 use crate::error::Fault;
 use crate::journal::{Desk, InputRef, Recorder};

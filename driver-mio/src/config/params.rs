@@ -255,9 +255,7 @@ pub const PARAMS: &[Param] = &[
     param!(global "root directory" | "root" | "root dir" => root_directory),
     param!(global "server max protocol" | "max protocol" | "protocol" => server_max_protocol),
     param!(global "server min protocol" | "min protocol" => server_min_protocol),
-    param!(global "server multi channel support" => multi_channel {
-        "multichannel is not supported yet", ["no"]
-    }),
+    param!(global "server multi channel support" => multi_channel),
     param!(global "server signing" => signing),
     param!(global "server string" => server_string),
     param!(global "share:fake_fscaps" => fake_fscaps {

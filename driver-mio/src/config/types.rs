@@ -137,7 +137,7 @@ impl Default for Global {
             root_directory: None,
             server_max_protocol: Protocol(Dialect::Smb311),
             server_min_protocol: Protocol(Dialect::Smb210),
-            multi_channel: false,
+            multi_channel: true,
             signing: Signing::Auto,
             signing_algorithms: SigningAlgorithms::default(),
             server_string: "sansmb".to_owned(),

@@ -2,6 +2,7 @@
 
 use smb_proto::dtyp::AccessMask;
 use smb_proto::msg::lock::{LockElement, LockFlags, Request, Response};
+use smb_proto::msg::negotiate::GlobalCapabilities;
 use smb_proto::{NtStatus, msg};
 
 use super::{CmdResult, Cx, Phase, Step};
@@ -17,11 +18,18 @@ const INVALID: Refusal = Refusal(NtStatus::INVALID_PARAMETER);
 #[derive(Debug)]
 pub(crate) struct State {
     row: Id<File>,
+    sequence: Sequence,
     wanted: Wanted,
 }
 
-/// Enters a LOCK. LockSequenceNumber and LockSequenceIndex tell a repeated request from a new one on
-/// opens that outlive their connection; there are none of these, so that they decide nothing.
+/// LockSequenceIndex and LockSequenceNumber.
+#[derive(Debug, Clone, Copy)]
+struct Sequence {
+    index: u32,
+    number: u8,
+}
+
+/// Enters a LOCK.
 pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
     let f = cx.file_open()?;
     // [MS-FSA] 2.1.5.8
@@ -29,6 +37,16 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         return Err(INVALID);
     }
     let row = f.file;
+    let sequence = Sequence {
+        index: request.lock_sequence_index,
+        number: request.lock_sequence_number,
+    };
+    if keeps_sequence(cx)
+        && let f = cx.file_open_mut()?
+        && f.lock_sequence.is_repeated(sequence.index, sequence.number)
+    {
+        return Ok(msg::Response::Lock(Response).into());
+    }
     let max = cx.core.config.limits.max_lock_elements;
     let first = request.locks.first().ok_or(INVALID)?;
     if request.locks.len() > max {
@@ -39,14 +57,37 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         AccessMask::FILE_READ_DATA | AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA,
     )?;
     if first.flags.contains(LockFlags::UNLOCK) {
-        unlock(cx, row, &request.locks)
+        unlock(cx, row, sequence, &request.locks)
     } else {
-        lock(cx, row, &request.locks)
+        lock(cx, row, sequence, &request.locks)
     }
 }
 
+/// Whether repeated LOCKs are known as such: on opens that outlive their connection, and where a
+/// session has several (3.3.5.14).
+fn keeps_sequence(cx: &Cx<'_>) -> bool {
+    let durable = cx.file_open().is_ok_and(|f| f.durable.is_some());
+    let conn = cx.conn().ok().and_then(|c| cx.core.conns.get(c));
+    let negotiated = conn.and_then(|c| c.negotiated());
+    durable
+        || negotiated.is_some_and(|n| n.capabilities.contains(GlobalCapabilities::MULTI_CHANNEL))
+}
+
+fn succeeded(cx: &mut Cx<'_>, sequence: Sequence) -> CmdResult {
+    if keeps_sequence(cx) {
+        let f = cx.file_open_mut()?;
+        f.lock_sequence.succeeded(sequence.index, sequence.number);
+    }
+    Ok(msg::Response::Lock(Response).into())
+}
+
 /// 3.3.5.14.1: one after another; what was unlocked before one fails stays unlocked.
-fn unlock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult {
+fn unlock(
+    cx: &mut Cx<'_>,
+    row: Id<File>,
+    sequence: Sequence,
+    elements: &[LockElement],
+) -> CmdResult {
     let (id, _) = cx.open()?;
     let mut released = false;
     let mut result = Ok(());
@@ -63,7 +104,7 @@ fn unlock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult
         wake_waiters(cx, row);
     }
     result?;
-    Ok(msg::Response::Lock(Response).into())
+    succeeded(cx, sequence)
 }
 
 fn unlock_one(
@@ -96,7 +137,7 @@ fn wake_waiters(cx: &mut Cx<'_>, row: Id<File>) {
 
 /// 3.3.5.14.2: all or none. The specification lets locks of an array stand that come before an element
 /// with wrong flags; here such an array takes none.
-fn lock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult {
+fn lock(cx: &mut Cx<'_>, row: Id<File>, sequence: Sequence, elements: &[LockElement]) -> CmdResult {
     let (id, _) = cx.open()?;
     let (wanted, may_wait) = parse(elements)?;
     let max = cx.core.config.limits.max_locks_per_open;
@@ -111,7 +152,7 @@ fn lock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult {
     }
     if range_lock::lock_all(&mut f.locks, id, &wanted) {
         breaks::data_changes(cx.core, cx.now, id);
-        return Ok(msg::Response::Lock(Response).into());
+        return succeeded(cx, sequence);
     }
     match wanted.first() {
         Some(wanted) if may_wait => {
@@ -124,6 +165,7 @@ fn lock(cx: &mut Cx<'_>, row: Id<File>, elements: &[LockElement]) -> CmdResult {
                 cx,
                 State {
                     row,
+                    sequence,
                     wanted: *wanted,
                 },
             )
@@ -184,7 +226,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     if granted {
         f.lock_waiters.retain(|w| *w != op);
         breaks::data_changes(cx.core, cx.now, id);
-        Ok(msg::Response::Lock(Response).into())
+        succeeded(cx, state.sequence)
     } else {
         // It keeps its place among those who wait.
         wait(cx, state)

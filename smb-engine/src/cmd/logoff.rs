@@ -13,7 +13,7 @@ pub(crate) struct State;
 /// protected with its keys.
 pub(super) fn start(cx: &mut Cx<'_>) -> CmdResult {
     let (id, _) = cx.session()?;
-    teardown::end_session(cx.core, cx.now, id, teardown::Ending::LoggedOff);
+    teardown::end_session(cx.core, cx.now, id);
     if cx.core.runs_elsewhere(id, cx.op) {
         cx.core.logoffs.insert(id, cx.op);
         cx.wait_for(Wait::Ended(id))?;

@@ -388,7 +388,7 @@ fn fail(cx: &mut Cx<'_>, id: Id<Session>, conn: ConnId, user: &str, status: NtSt
             if let Some(c) = cx.core.conns.get_mut(conn) {
                 c.sessions.remove(&wire);
             }
-            teardown::end_session(cx.core, cx.now, id, teardown::Ending::LoggedOff);
+            teardown::end_session(cx.core, cx.now, id);
         }
         Some(Purpose::Bind) => {
             if let Some(c) = cx.core.conns.get_mut(conn) {
@@ -396,7 +396,7 @@ fn fail(cx: &mut Cx<'_>, id: Id<Session>, conn: ConnId, user: &str, status: NtSt
             }
         }
         Some(Purpose::Again) => {
-            teardown::end_session(cx.core, cx.now, id, teardown::Ending::LoggedOff);
+            teardown::end_session(cx.core, cx.now, id);
         }
         None => {}
     }
@@ -612,6 +612,6 @@ fn end_previous(cx: &mut Cx<'_>, id: Id<Session>, previous: SessionId) {
     let who = |s: &Session| s.established().map(|e| e.identity.sid);
     let same = who(session).is_some() && who(session) == cx.core.sessions.get(id).and_then(who);
     if old != id && same {
-        teardown::end_session(cx.core, cx.now, old, teardown::Ending::Lost);
+        teardown::end_session(cx.core, cx.now, old);
     }
 }

@@ -204,25 +204,16 @@ fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
     let opens = opens.unwrap_or_default();
     let told = opens.iter().any(|open| send(core, *open, body));
     if !told {
-        unreachable(core, now, holder, notice.to, &opens);
+        unreachable(core, now, holder, &opens);
     } else if notice.acknowledge {
         let after = core.config.limits.break_after;
         core.arm(timer(holder), now, after);
     }
 }
 
-/// Nobody can be told. Durable opens keep their place as long as their handles may stay cached, else
-/// they go ([MS-SMB2] 3.3.4.6, 3.3.4.7).
-fn unreachable(core: &mut Core, now: Now, holder: Holder, keep: LeaseState, opens: &[Id<Open>]) {
-    let waits = |id: &Id<Open>| core.opens.get(*id).is_some_and(|o| o.disconnected);
-    if keep.contains(LeaseState::HANDLE) && opens.iter().any(waits) {
-        if let Some(mut c) = caching(core, holder) {
-            // What it was told it has done.
-            let _ = c.acknowledge(keep);
-            set(core, holder, c);
-        }
-        return;
-    }
+/// Nobody can be told: nothing is cached any more, and durable opens that wait for their clients give
+/// way ([MS-SMB2] 3.3.4.6, 3.3.4.7).
+fn unreachable(core: &mut Core, now: Now, holder: Holder, opens: &[Id<Open>]) {
     end(core, holder);
     for id in opens {
         durable::give_way(core, now, *id);

@@ -100,7 +100,6 @@ fn outlives(core: &Core, id: Id<Open>) -> bool {
     let cached = cached(core, f.cache);
     cached.contains(LeaseState::HANDLE)
         && !breaking
-        && !f.delete_on_close
         && row.delete_pending.is_none()
         && (!locked || cached.contains(LeaseState::WRITE))
 }
@@ -142,7 +141,6 @@ pub(crate) struct Claim {
     /// Version 2 names the CREATE.
     pub(crate) create_guid: Option<Guid>,
     pub(crate) lease: Option<super::lease::LeaseRequest>,
-    pub(crate) client: Guid,
     pub(crate) who: Sid,
 }
 
@@ -174,9 +172,7 @@ pub(crate) fn find(core: &Core, claim: &Claim) -> Result<Id<Open>, NotYours> {
         (Some(has), Some(asked)) => has.owner == asked.owner && has.v2 == asked.epoch.is_some(),
         (Some(_), None) | (None, Some(_)) => false,
     };
-    // Version 2 belongs to the client, whatever it caches.
-    let same_client = durable.create_guid.is_none() || f.client == claim.client;
-    if !same_lease || !same_client {
+    if !same_lease {
         return Err(NotYours::NotFound);
     }
     if f.by.sid != claim.who {

@@ -21,6 +21,7 @@ mod open;
 pub(crate) mod pipe_view;
 pub(crate) mod range_lock;
 pub(crate) mod rename;
+pub(crate) mod sequence;
 mod session;
 pub(crate) mod share_mode;
 pub(crate) mod teardown;

@@ -7,6 +7,7 @@ use smb_proto::crypto::SigningKey;
 use smb_proto::id::AsyncId;
 
 use super::durable::CreateKey;
+use super::sequence::Counted;
 use super::{Chain, File, Open, Session, Tree};
 use crate::cmd::Phase;
 use crate::output::{Completion, ConnId};
@@ -63,6 +64,8 @@ pub struct Op {
     pub(crate) open: Option<Id<Open>>,
     /// A second open that it uses and counts, from which it copies.
     pub(crate) source: Option<Id<Open>>,
+    /// It counts in [`Open::sequence`] of this open.
+    pub(crate) counted: Option<(Id<Open>, Counted)>,
     /// The client's name for the CREATE that it is.
     pub(crate) create_key: Option<CreateKey>,
     /// The open that it closes (CLOSE does not count in [`Open::running`], it waits for that).

@@ -10,6 +10,7 @@ use smb_proto::id::FileId;
 use smb_proto::msg::create::{CreateAction, CreateOptions, ShareAccess};
 
 use super::durable::{AppInstance, CreateKey, Durable};
+use super::sequence::{LockSequence, Sequence};
 use super::{File, Op, Session, Tree};
 use crate::config::BackendId;
 use crate::identity::Identity;
@@ -45,6 +46,7 @@ pub(crate) struct Open {
     pub(crate) closing: bool,
     /// Its connection has gone, and it waits for its client to come back.
     pub(crate) disconnected: bool,
+    pub(crate) sequence: Sequence,
     /// The operation that closes it, waiting for `running` to become zero.
     pub(crate) closer: Option<Id<Op>>,
 }
@@ -80,6 +82,7 @@ pub(crate) struct FileOpen {
     pub(crate) replayable: Option<CreateKey>,
     /// What that CREATE did.
     pub(crate) action: CreateAction,
+    pub(crate) lock_sequence: LockSequence,
     pub(crate) options: CreateOptions,
     /// FILE_DELETE_ON_CLOSE was given: closing this open marks the file delete pending.
     pub(crate) delete_on_close: bool,

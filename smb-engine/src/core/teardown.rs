@@ -242,7 +242,7 @@ pub(crate) fn end_tree(core: &mut Core, now: Now, id: Id<Tree>) {
     let opens: Vec<_> = core
         .opens
         .iter()
-        .filter(|(_, o)| o.tree == id)
+        .filter(|(_, o)| o.tree == id && !o.disconnected)
         .map(|(id, _)| id)
         .collect();
     for open in opens {
@@ -263,20 +263,10 @@ fn stop_waiting(core: &mut Core, now: Now, concerns: impl Fn(&super::Op) -> bool
     }
 }
 
-/// How a session ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// The client has logged off, or failed to prove its user again: everything ends.
-    LoggedOff,
-    /// The connection is lost, or the client comes back on another one: durable opens stay.
-    Lost,
-}
-
-/// Ends a session on all its channels ([MS-SMB2] 3.3.5.6, 3.3.7.1).
-pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>, how: Ending) {
-    if how == Ending::Lost {
-        super::durable::leave_behind(core, now, id);
-    }
+/// Ends a session on all its channels ([MS-SMB2] 3.3.5.6, 3.3.7.1). Durable opens stay behind, however
+/// it ends.
+pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
+    super::durable::leave_behind(core, now, id);
     let Some(session) = core.sessions.get_mut(id) else {
         return;
     };
@@ -367,7 +357,7 @@ pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
             c.sessions.remove(&wire);
         }
         if alone {
-            end_session(core, now, session, Ending::Lost);
+            end_session(core, now, session);
         }
     }
     core.conns.remove(id);

@@ -408,6 +408,10 @@ fn resolve_open(
         return Ok(());
     };
     let (session, tree) = (op.session, op.tree);
+    let conn = op.conn.and_then(|c| core.conns.get(c));
+    let smb3 = conn
+        .and_then(crate::core::Conn::dialect)
+        .is_some_and(smb_proto::Dialect::is_smb3);
     let id: Id<Open> = Id::from_u64(file_id.volatile).ok_or(NtStatus::FILE_CLOSED)?;
     let open = core.opens.get_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
     let foreign = Some(open.session) != session || Some(open.tree) != tree;
@@ -419,6 +423,19 @@ fn resolve_open(
     let Some(open) = core.opens.get_mut(id) else {
         return Ok(());
     };
+    if smb3 {
+        // What was sent before a channel was lost must not undo what came after it (3.3.5.2.10).
+        let header = &element.header;
+        let repeated = header.flags.contains(HeaderFlags::REPLAY_OPERATION);
+        let counted = open.sequence.enter(header.channel_sequence(), repeated);
+        let changes = matches!(command, Command::Write | Command::SetInfo | Command::Ioctl);
+        if counted.is_none() && changes {
+            return Err(NtStatus::FILE_NOT_AVAILABLE.into());
+        }
+        if let Some(op) = core.ops.get_mut(op_id) {
+            op.counted = counted.map(|c| (id, c));
+        }
+    }
     if command != Command::Close {
         open.running = open.running.saturating_add(1);
         if let Some(op) = core.ops.get_mut(op_id) {

@@ -145,6 +145,7 @@ fn begin(core: &mut Core, now: Now, chain_id: Id<Chain>, conn: ConnId, element: 
         open: None,
         source: None,
         closing_open: None,
+        counted: None,
         create_key: None,
         sign: None,
         async_id: None,
@@ -199,6 +200,11 @@ fn finish(core: &mut Core, now: Now, op_id: Id<Op>, outcome: Outcome) {
         && core.creates.get(&key) == Some(&Made::Pending(op_id))
     {
         core.creates.remove(&key);
+    }
+    if let Some((open, counted)) = op.counted
+        && let Some(open) = core.opens.get_mut(open)
+    {
+        open.sequence.leave(counted);
     }
     let used = [op.open, op.source];
     let chain_id = op.chain;
@@ -311,6 +317,7 @@ pub(crate) fn spawn(core: &mut Core, now: Now, start: impl FnOnce(&mut Cx<'_>) -
         open: None,
         source: None,
         closing_open: None,
+        counted: None,
         create_key: None,
         sign: None,
         async_id: None,

@@ -27,7 +27,7 @@ const KSMBD: &[(&str, Scope, &str)] = &[
     ("root directory", Scope::Global, ""),
     ("server max protocol", Scope::Global, "SMB3_11"),
     ("server min protocol", Scope::Global, "SMB2_10"),
-    ("server multi channel support", Scope::Global, "no"),
+    ("server multi channel support", Scope::Global, "yes"),
     ("server signing", Scope::Global, "auto"),
     ("server string", Scope::Global, "sansmb"),
     ("share:fake_fscaps", Scope::Global, "64"),
@@ -187,16 +187,7 @@ fn the_example_of_ksmbd_is_read() {
     }
     text.push_str("[example]\n\tcomment = read only /tmp access\n\tpath = /tmp\n");
     let (config, warnings) = warned(&text);
-    assert_eq!(
-        warnings,
-        ["48:1 `oplocks` has no effect: oplocks are not supported yet"].map(|w| w.replace(
-            "48:1",
-            &format!(
-                "{}:2",
-                1 + text.lines().position(|l| l.contains("oplocks")).unwrap()
-            )
-        ))
-    );
+    assert_eq!(warnings, [""; 0]);
     assert_eq!(config.global.netbios_name.0, "KSMBD SERVER");
     assert_eq!(config.shares[0].path, Some(PathBuf::from("/tmp")));
     assert!(config.shares[0].read_only);

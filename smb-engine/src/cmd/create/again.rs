@@ -1,9 +1,7 @@
 //! Opens that are made durable, taken up again, and CREATEs that are repeated: [MS-SMB2] 3.3.5.9.6,
 //! 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12 and 3.3.5.9.13.
 
-use smb_proto::create_ctx::{
-    DurableResponse, DurableResponseV2, Lease, RawContext, Requested,
-};
+use smb_proto::create_ctx::{DurableResponse, DurableResponseV2, Lease, RawContext, Requested};
 use smb_proto::header::HeaderFlags;
 use smb_proto::msg::OplockLevel;
 use smb_proto::msg::create::{CreateAction, Request};
@@ -11,7 +9,6 @@ use smb_proto::{Guid, NtStatus};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{State, cache, done, reply, wait};
-use crate::core::breaks::CacheRequest;
 use crate::core::durable::{self, AppInstance, Claim, CreateKey, Durable, Made, NotYours};
 use crate::core::{Conn, Wake, breaks};
 use crate::status::Refusal;
@@ -50,11 +47,11 @@ pub(super) fn start(
         return Err(INVALID);
     }
     if let Some(r) = &all.durable_reconnect {
-        return reconnect(cx, request, oplocks, r.file_id, None, client, false).map(Err);
+        return reconnect(cx, request, oplocks, r.file_id, None, None).map(Err);
     }
     if let Some(r) = all.durable_reconnect_v2.as_ref().filter(|_| smb3) {
         let guid = Some(r.create_guid);
-        return reconnect(cx, request, oplocks, r.file_id, guid, client, false).map(Err);
+        return reconnect(cx, request, oplocks, r.file_id, guid, None).map(Err);
     }
     let mut survival = Survival {
         client,
@@ -113,14 +110,24 @@ fn repeated(
     if open.disconnected && replay {
         let file_id = open.file_id;
         let guid = Some(key.create);
-        return reconnect(cx, request, oplocks, file_id, guid, key.client, true);
+        return reconnect(
+            cx,
+            request,
+            oplocks,
+            file_id,
+            guid,
+            Some(request.requested_oplock_level),
+        );
     }
     if !replay || open.session != session {
         return Err(DUPLICATE);
     }
     // The same lease has to be asked for, if one is (3.3.5.9.10).
     let asked = cache::request(cx, request, oplocks)?;
-    let has_lease = request.contexts.iter().any(|c| c.name.as_ref() == Lease::NAME);
+    let has_lease = request
+        .contexts
+        .iter()
+        .any(|c| c.name.as_ref() == Lease::NAME);
     if has_lease {
         let mine = breaks::by(cx.core, id).lease;
         if mine.is_none() || asked.lease.map(|l| l.owner) != mine {
@@ -135,7 +142,7 @@ fn repeated(
         Again {
             durable,
             lease: has_lease,
-            repeated: true,
+            repeated: Some(level),
             taken_up: false,
         },
     )
@@ -156,12 +163,13 @@ fn reconnect(
     oplocks: bool,
     file_id: smb_proto::id::FileId,
     create_guid: Option<Guid>,
-    client: Guid,
-    repeated: bool,
+    repeated: Option<OplockLevel>,
 ) -> Result<CmdResult, Refusal> {
-    let lease = match cache::request(cx, request, oplocks)? {
-        CacheRequest { lease, .. } if request.requested_oplock_level == OplockLevel::LEASE => lease,
-        _ => None,
+    // Whatever oplock level is asked for besides.
+    let lease = if oplocks {
+        cache::lease(cx, request)?
+    } else {
+        None
     };
     let (session, _) = cx.session()?;
     let (tree, row) = cx.tree()?;
@@ -169,8 +177,7 @@ fn reconnect(
         file_id,
         create_guid,
         lease,
-        client,
-        who: row.identity.sid.clone(),
+        who: row.identity.sid,
     };
     let backend = row.disk().map(|share| share.backend);
     let id = durable::find(cx.core, &claim).map_err(|why| {
@@ -194,7 +201,7 @@ fn reconnect(
     look(
         cx,
         Again {
-            durable: repeated,
+            durable: repeated.is_some(),
             lease: lease.is_some(),
             repeated,
             taken_up: true,
@@ -216,8 +223,8 @@ pub(crate) struct Again {
     durable: bool,
     /// Its lease.
     lease: bool,
-    /// What the CREATE did that made it.
-    repeated: bool,
+    /// What the CREATE did that made it, and the oplock level that is asked for now.
+    repeated: Option<OplockLevel>,
     /// It waited for its client until now.
     taken_up: bool,
 }
@@ -241,7 +248,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, again: Again, wake: Wake) -> CmdResult {
         return Err(Refusal(NtStatus::FILE_CLOSED));
     }
     let (file_id, file) = (open.file_id, cx.file_open()?);
-    let action = if again.repeated {
+    let action = if again.repeated.is_some() {
         file.action
     } else {
         CreateAction::OPENED
@@ -251,11 +258,15 @@ pub(super) fn resume(cx: &mut Cx<'_>, again: Again, wake: Wake) -> CmdResult {
         contexts.push(durable_context(durable));
     }
     let (level, lease) = breaks::answer(cx.core, id);
-    if let Some(lease) = lease.filter(|_| again.lease).and_then(|l| cx.core.leases.get(l)) {
+    if let Some(lease) = lease
+        .filter(|_| again.lease)
+        .and_then(|l| cx.core.leases.get(l))
+    {
         contexts.push(lease.context().to_raw());
     }
     let mut answer = reply::file(file_id, action, &info, contexts, dialect);
-    answer.oplock_level = level;
+    // A repeated CREATE is answered as what it asks for would have been.
+    answer.oplock_level = again.repeated.filter(|_| !again.taken_up).unwrap_or(level);
     done(answer)
 }
 

@@ -32,7 +32,8 @@ pub(super) fn request(
     Ok(asked)
 }
 
-fn lease(cx: &Cx<'_>, request: &Request) -> Result<Option<LeaseRequest>, Refusal> {
+/// The lease that the contexts ask for.
+pub(super) fn lease(cx: &Cx<'_>, request: &Request) -> Result<Option<LeaseRequest>, Refusal> {
     const BITS: LeaseState = LeaseState::READ
         .union(LeaseState::HANDLE)
         .union(LeaseState::WRITE);

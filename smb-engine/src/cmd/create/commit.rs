@@ -21,9 +21,11 @@ use super::{
 use crate::acl;
 use crate::core::breaks::{self, By, Cache, CacheRequest};
 use crate::core::caching::Contention;
+use crate::core::sequence::{LockSequence, Sequence};
 use crate::core::share_mode::{Claim, Kin, compatible};
 use crate::core::{
-    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, durable, lease, notify, teardown, write_time,
+    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, durable, lease, notify, teardown,
+    write_time,
 };
 use crate::names::fold;
 use crate::status::Refusal;
@@ -192,6 +194,7 @@ fn enter(
     implied: AccessMask,
 ) -> Result<Entry, Refusal> {
     let conn = cx.conn()?;
+    let header = cx.header()?;
     let (session, tree) = (cx.session()?.0, cx.tree()?.0);
     has_room(cx.core)?;
     if being_deleted(cx.core, opened.info.node, &opened.at) {
@@ -269,6 +272,7 @@ fn enter(
             app: None,
             replayable: None,
             action: CreateAction::OPENED,
+            lock_sequence: LockSequence::default(),
             options: a.fields.options,
             delete_on_close: false,
             posix_delete: false,
@@ -283,6 +287,7 @@ fn enter(
         running: 1,
         closing: false,
         disconnected: false,
+        sequence: Sequence::new(header.channel_sequence()),
         closer: None,
     });
     if let Some(row) = cx.core.files.get_mut(file) {

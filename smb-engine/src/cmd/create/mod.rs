@@ -87,9 +87,11 @@ impl State {
             | Self::CreatingBase(..)
             | Self::Creating(..)
             | Self::BreakingNew(..) => true,
-            Self::Breaking(_) | Self::Again(_) | Self::Overwriting(_) | Self::Undoing(..) | Self::GivingBack => {
-                false
-            }
+            Self::Breaking(_)
+            | Self::Again(_)
+            | Self::Overwriting(_)
+            | Self::Undoing(..)
+            | Self::GivingBack => false,
         }
     }
 }

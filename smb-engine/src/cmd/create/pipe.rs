@@ -7,6 +7,7 @@ use smb_proto::id::FileId;
 use smb_proto::msg::create::{ImpersonationLevel, Request};
 
 use super::{CmdResult, Cx, commit, done, has_room, reply};
+use crate::core::sequence::Sequence;
 use crate::core::{Open, OpenKind};
 use crate::pipe::Pipe;
 use crate::status::Refusal;
@@ -40,6 +41,7 @@ pub(super) fn open(cx: &mut Cx<'_>, r: &Request) -> CmdResult {
     let (session, tree) = (cx.session()?.0, cx.tree()?.0);
     let persistent = cx.core.next_persistent_id;
     cx.core.next_persistent_id = persistent.wrapping_add(1);
+    let sequence = cx.header()?.channel_sequence();
     let id = cx.core.opens.insert(Open {
         file_id: FileId {
             persistent,
@@ -52,6 +54,7 @@ pub(super) fn open(cx: &mut Cx<'_>, r: &Request) -> CmdResult {
         running: 1,
         closing: false,
         disconnected: false,
+        sequence: Sequence::new(sequence),
         closer: None,
     });
     commit::own(cx, id)?;

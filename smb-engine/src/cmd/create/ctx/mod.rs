@@ -107,8 +107,7 @@ mod tests {
     use super::*;
     use smb_proto::FileTime;
     use smb_proto::create_ctx::{
-        AllocationSize, DiskIdRequest, DurableRequest, Lease, LeaseFlags,
-        LeaseState, TimewarpToken,
+        AllocationSize, DiskIdRequest, DurableRequest, Lease, LeaseFlags, LeaseState, TimewarpToken,
     };
     use smb_proto::id::LeaseKey;
     use smb_proto::info::FileAttributes;

@@ -97,6 +97,7 @@ fn config() -> Config {
         guest: user(501, &[]),
         refuse_anonymous: true,
         multichannel: false,
+        durable_handles: false,
         leases: false,
         interfaces: Vec::new(),
         started: FileTime(1),

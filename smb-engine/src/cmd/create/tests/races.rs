@@ -80,7 +80,7 @@ fn no_handle_is_lost_when_the_client_goes() {
     type End = fn(&mut Bench);
     let ends: [End; 3] = [
         |b| teardown::end_conn(&mut b.core, NOW, b.conn),
-        |b| teardown::end_session(&mut b.core, NOW, b.session, teardown::Ending::Lost),
+        |b| teardown::end_session(&mut b.core, NOW, b.session),
         |b| teardown::end_tree(&mut b.core, NOW, b.tree),
     ];
     for end in ends {
