@@ -129,9 +129,6 @@ fn what_is_not_there() {
     for code in [
         FsctlCode::LMR_REQUEST_RESILIENCY,
         FsctlCode::OFFLOAD_READ,
-        FsctlCode::SET_OBJECT_ID,
-        FsctlCode::SET_OBJECT_ID_EXTENDED,
-        FsctlCode::DELETE_OBJECT_ID,
         FsctlCode::PIPE_PEEK,
         FsctlCode(0x0009_ffff),
         FsctlCode(0),

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use smb_engine::vfs::{
     BasicChange, Creation, DataAccess, Ea, OpenHow, Reparse, VfsOp, VfsReply, WriteAt,
 };
-use smb_proto::FileTime;
 use smb_proto::dtyp::{
     AccessMask, Ace, AceFlags, AceType, Acl, AclSlot, SdControl, SecurityDescriptor, Sid,
 };
+use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::{FileAttributes, SecurityInformation};
+use smb_proto::{FileTime, Guid};
 
 use crate::step::{At, Step, TAGS};
 use crate::twin::{NO_HANDLE, STREAM_MAX, Twin, location};
@@ -441,6 +442,17 @@ impl Twin<'_> {
                     handle,
                     offset,
                     beyond,
+                })
+                .map(drop),
+            Step::ObjectId { slot } => self.on(slot, |handle| VfsOp::ObjectId { handle }).map(drop),
+            Step::SetObjectId { slot, id, replace } => self
+                .on(slot, |handle| VfsOp::SetObjectId {
+                    handle,
+                    id: id.map(|n| FileObjectId {
+                        object_id: Guid::from_bytes([n; 16]),
+                        extended_info: [n; 48],
+                    }),
+                    replace,
                 })
                 .map(drop),
             Step::Reparse { slot } => self.on(slot, |handle| VfsOp::Reparse { handle }).map(drop),

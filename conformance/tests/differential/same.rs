@@ -92,6 +92,7 @@ impl Clock {
             | VfsReply::Security(_)
             | VfsReply::Ranges(_)
             | VfsReply::Snapshots(_)
+            | VfsReply::ObjectId(_)
             | VfsReply::Reparse(_) => reply.clone(),
         })
     }

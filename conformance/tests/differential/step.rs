@@ -243,6 +243,14 @@ pub(crate) enum Step {
         offset: u64,
         beyond: u64,
     },
+    ObjectId {
+        slot: usize,
+    },
+    SetObjectId {
+        slot: usize,
+        id: Option<u8>,
+        replace: bool,
+    },
     Reparse {
         slot: usize,
     },
@@ -365,6 +373,9 @@ fn metadata() -> impl Strategy<Value = Step> {
         1 => slot.clone().prop_map(|slot| Step::Security { slot }),
         2 => (slot.clone(), 0..16u32, 0..SECURITIES).prop_map(|(slot, parts, security)| Step::SetSecurity { slot, parts, security }),
         1 => slot.clone().prop_map(|slot| Step::Volume { slot }),
+        1 => slot.clone().prop_map(|slot| Step::ObjectId { slot }),
+        1 => (slot.clone(), prop::option::of(0..2u8), any::<bool>())
+            .prop_map(|(slot, id, replace)| Step::SetObjectId { slot, id, replace }),
         1 => slot.clone().prop_map(|slot| Step::Reparse { slot }),
         2 => (slot.clone(), tag.clone(), 0..40usize).prop_map(|(slot, tag, len)| Step::SetReparse { slot, tag, len }),
         4 => (slot, tag).prop_map(|(slot, tag)| Step::DeleteReparse { slot, tag }),

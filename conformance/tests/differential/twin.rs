@@ -82,7 +82,8 @@ macro_rules! kinds {
 kinds! {
     Open OpenById Create Overwrite Close Read Write Flush Stat SetBasic SetSize SetAllocation Rename
     Link Remove CheckEmpty List Streams Eas SetEas Security SetSecurity Volume CopyRange ZeroRange
-    AllocatedRanges SetSparse SetCompression Trim Reparse SetReparse DeleteReparse;
+    AllocatedRanges SetSparse SetCompression Trim ObjectId SetObjectId Reparse SetReparse
+    DeleteReparse;
     // Taken by others, and not there without being set up: the contract's checks try them.
     Snapshots OpenSnapshot
 }

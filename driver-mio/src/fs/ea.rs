@@ -10,13 +10,14 @@ use super::LocalFs;
 use super::error::os;
 use super::handle::{Node, Open};
 use super::xattr::{
-    BIG_STREAM_PREFIX, DOSATTRIB, Holder, NTACL_USER, REPARSE, STREAM_PREFIX, USER,
+    BIG_STREAM_PREFIX, DOSATTRIB, Holder, NTACL_USER, OBJECT_ID, REPARSE, STREAM_PREFIX, USER,
 };
 
 /// Attributes in the user's space that are not EAs: ours, and those of Samba.
-const RESERVED: [&str; 5] = [
+const RESERVED: [&str; 6] = [
     DOSATTRIB,
     NTACL_USER,
+    OBJECT_ID,
     REPARSE,
     "user.SAMBA_PAI",
     "user.SAMBA_STREAMS",

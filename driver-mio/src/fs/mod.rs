@@ -24,7 +24,7 @@ mod identity;
 mod meta;
 mod names;
 mod ntacl;
-
+mod object_id;
 mod open;
 mod options;
 mod path;
@@ -195,7 +195,8 @@ impl LocalFs {
             capabilities |= Capabilities::STREAMS
                 | Capabilities::EAS
                 | Capabilities::SECURITY
-                | Capabilities::REPARSE;
+                | Capabilities::REPARSE
+                | Capabilities::OBJECT_IDS;
         }
         if xattrs && options.store_dos_attributes {
             capabilities |= Capabilities::COMPRESSION;
@@ -293,6 +294,7 @@ fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
         | VfsOp::SetSparse { handle, .. }
         | VfsOp::SetCompression { handle, .. }
         | VfsOp::Trim { handle, .. }
+        | VfsOp::SetObjectId { handle, .. }
         | VfsOp::SetReparse { handle, .. }
         | VfsOp::DeleteReparse { handle, .. } => Some(handle),
         VfsOp::Open { .. }
@@ -311,6 +313,7 @@ fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
         | VfsOp::Security { .. }
         | VfsOp::Volume { .. }
         | VfsOp::AllocatedRanges { .. }
+        | VfsOp::ObjectId { .. }
         | VfsOp::Reparse { .. } => None,
     }
 }
@@ -419,6 +422,12 @@ impl LocalFs {
                 offset,
                 beyond,
             } => self.trim(by, get(handle)?.as_ref(), offset, beyond),
+            VfsOp::ObjectId { handle } => self.object_id(get(handle)?.as_ref()),
+            VfsOp::SetObjectId {
+                handle,
+                id,
+                replace,
+            } => self.set_object_id(by, get(handle)?.as_ref(), id, replace),
             VfsOp::Reparse { handle } => self.reparse(get(handle)?.as_ref()),
             VfsOp::SetReparse { handle, reparse } => {
                 self.set_reparse(by, get(handle)?.as_ref(), &reparse)

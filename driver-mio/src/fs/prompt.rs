@@ -57,6 +57,8 @@ impl LocalFs {
             | VfsOp::SetSparse { .. }
             | VfsOp::SetCompression { .. }
             | VfsOp::Trim { .. }
+            | VfsOp::ObjectId { .. }
+            | VfsOp::SetObjectId { .. }
             | VfsOp::Reparse { .. }
             | VfsOp::SetReparse { .. }
             | VfsOp::DeleteReparse { .. } => true,

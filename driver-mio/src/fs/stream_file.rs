@@ -187,6 +187,20 @@ impl State {
         }
     }
 
+    /// The same for a stream that has been removed: no name leads to the file any more.
+    fn move_out_removed(
+        &mut self,
+        node: &Node,
+        depot: &Depot,
+        data: &[u8],
+    ) -> Result<(), VfsError> {
+        let side = depot.create(node.fd())?;
+        depot.doom(side.key);
+        write_all(side.fd.as_fd(), WriteAt::Offset(0), data, false)?;
+        self.data = Data::RemovedSide(side);
+        Ok(())
+    }
+
     /// Replaces the attribute by one that names a file of the depot.
     fn point_to(&self, holder: &Holder<'_>, key: Key) -> Result<String, VfsError> {
         let pointer = with_prefix(&self.attribute, BIG_STREAM_PREFIX);
@@ -326,7 +340,7 @@ impl StreamFile {
     /// The data need more room than an attribute has.
     fn outgrow(&self, state: &mut State, node: &Node, data: &[u8]) -> Result<(), VfsError> {
         if state.is_removed() {
-            return Err(VfsError::NoSpace);
+            return state.move_out_removed(node, &self.depot, data);
         }
         state.move_out(node, &self.depot, data)
     }

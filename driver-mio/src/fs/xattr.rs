@@ -23,6 +23,8 @@ pub(super) const NTACL: &str = "security.NTACL";
 pub(super) const NTACL_USER: &str = "user.NTACL";
 /// Reparse data, as Samba stores it since 4.21.
 pub(super) const REPARSE: &str = "user.SmbReparse";
+/// The object id and what belongs to it: the 64 bytes of [MS-FSCC] 2.1.3.
+pub(super) const OBJECT_ID: &str = "user.SansmbObjectId";
 /// The prefix of extended attributes that clients see as EAs.
 pub(super) const USER: &str = "user.";
 

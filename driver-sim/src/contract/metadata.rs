@@ -1,8 +1,9 @@
 use smb_engine::names::Pattern;
 use smb_engine::vfs::{BasicChange, Creation, Ea, VfsError, VfsHandle, VfsOp, VfsReply};
-use smb_proto::FileTime;
 use smb_proto::dtyp::{AccessMask, Ace, AceFlags, Acl, AclSlot, SecurityDescriptor, Sid};
+use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::{FileAttributes, SecurityInformation};
+use smb_proto::{FileTime, Guid};
 
 use super::probe::{Probe, directory, file};
 
@@ -237,4 +238,43 @@ pub(super) fn overwrite_replaces_eas(p: &Probe<'_>) {
     assert_eq!(pairs(&p.eas(handle)), [("NEW".into(), b"w".to_vec())]);
     p.overwrite(handle, file(), true);
     assert!(p.eas(handle).is_empty());
+}
+
+pub(super) fn object_ids(p: &Probe<'_>) {
+    let id = |n: u8| FileObjectId {
+        object_id: Guid::from_bytes([n; 16]),
+        extended_info: [n + 1; 48],
+    };
+    p.make_dir("d");
+    for name in ["f", "d"] {
+        let handle = if name == "f" {
+            p.make(name)
+        } else {
+            p.open(name)
+        };
+        let get = |handle| match p.any(VfsOp::ObjectId { handle }) {
+            Ok(VfsReply::ObjectId(id)) => id,
+            other => panic!("{other:?}"),
+        };
+        let set = |id, replace| {
+            p.done(VfsOp::SetObjectId {
+                handle,
+                id,
+                replace,
+            })
+        };
+        assert_eq!(get(handle), None);
+        set(None, false).unwrap();
+        set(Some(id(1)), false).unwrap();
+        assert_eq!(set(Some(id(2)), false), Err(VfsError::Exists));
+        assert_eq!(get(handle), Some(id(1)));
+        set(Some(id(2)), true).unwrap();
+        // It is the file's, not its name's or an open's, and no extended attribute.
+        p.rename(handle, name, &format!("{name}2"), false).unwrap();
+        let other = p.open(&format!("{name}2"));
+        assert_eq!(get(other), Some(id(2)));
+        assert_eq!(p.stat(other).ea_size, 0);
+        set(None, false).unwrap();
+        assert_eq!(get(other), None);
+    }
 }

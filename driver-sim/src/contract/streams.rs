@@ -53,6 +53,12 @@ pub(super) fn removed(p: &Probe<'_>) {
     assert!(p.is_missing("f:s"));
     assert_eq!(p.streams(main).len(), 1);
     assert_eq!(p.content("f"), b"main");
+    // What is open lives on, and grows like any other.
+    p.write(stream, 100_000, b"end");
+    assert_eq!(p.stat(stream).size, 100_003);
+    assert_eq!(p.read(stream, 0, 8), b"stream\0\0");
+    assert_eq!(p.read(stream, 100_000, 8), b"end");
+    assert!(p.is_missing("f:s"));
 }
 
 pub(super) fn renamed(p: &Probe<'_>) {

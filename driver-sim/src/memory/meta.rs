@@ -7,6 +7,7 @@ use smb_engine::vfs::{
     BasicChange, Ea, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply, VfsResult, sacl_with,
 };
 use smb_proto::dtyp::{Guid, SdControl, SecurityDescriptor};
+use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::SecurityInformation;
 
 use super::node::SETTABLE;
@@ -121,6 +122,28 @@ impl State {
             sd.control = (sd.control - SACL) | (new.control & SACL);
         }
         node.change = now;
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn object_id(&self, handle: VfsHandle) -> VfsResult {
+        Ok(VfsReply::ObjectId(self.node_of(handle)?.object_id))
+    }
+
+    pub(super) fn set_object_id(
+        &mut self,
+        handle: VfsHandle,
+        id: Option<FileObjectId>,
+        replace: bool,
+    ) -> VfsResult {
+        let now = self.now;
+        let node = self.node_of_mut(handle)?;
+        if node.object_id.is_some() && id.is_some() && !replace {
+            return Err(VfsError::Exists);
+        }
+        if node.object_id.is_some() || id.is_some() {
+            node.object_id = id;
+            node.change = now;
+        }
         Ok(VfsReply::Done)
     }
 

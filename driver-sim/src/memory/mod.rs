@@ -130,6 +130,7 @@ impl MemoryFs {
             }
             VfsOp::SetCompression { .. } => C::COMPRESSION,
             VfsOp::Trim { .. } => C::TRIM,
+            VfsOp::ObjectId { .. } | VfsOp::SetObjectId { .. } => C::OBJECT_IDS,
             VfsOp::Reparse { .. } | VfsOp::SetReparse { .. } | VfsOp::DeleteReparse { .. } => {
                 C::REPARSE
             }
@@ -164,6 +165,7 @@ fn changes(op: &VfsOp) -> bool {
         | VfsOp::Security { .. }
         | VfsOp::Volume { .. }
         | VfsOp::AllocatedRanges { .. }
+        | VfsOp::ObjectId { .. }
         | VfsOp::Reparse { .. } => false,
         VfsOp::Create { .. }
         | VfsOp::Overwrite { .. }
@@ -181,6 +183,7 @@ fn changes(op: &VfsOp) -> bool {
         | VfsOp::SetSparse { .. }
         | VfsOp::SetCompression { .. }
         | VfsOp::Trim { .. }
+        | VfsOp::SetObjectId { .. }
         | VfsOp::SetReparse { .. }
         | VfsOp::DeleteReparse { .. } => true,
     }
@@ -280,6 +283,12 @@ impl Backend for MemoryFs {
                 offset,
                 beyond,
             } => s.trim(handle, offset, beyond),
+            VfsOp::ObjectId { handle } => s.object_id(handle),
+            VfsOp::SetObjectId {
+                handle,
+                id,
+                replace,
+            } => s.set_object_id(handle, id, replace),
             VfsOp::Reparse { handle } => s.reparse(handle),
             VfsOp::SetReparse { handle, reparse } => s.set_reparse(handle, reparse),
             VfsOp::DeleteReparse { handle, tag, guid } => s.delete_reparse(handle, tag, guid),

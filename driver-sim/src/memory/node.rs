@@ -6,6 +6,7 @@ use smb_engine::identity::Identity;
 use smb_engine::vfs::{Ea, FileInfo, NodeId, Reparse};
 use smb_proto::FileTime;
 use smb_proto::dtyp::{AccessMask, Ace, AceFlags, Acl, AclSlot, SecurityDescriptor, Sid};
+use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::FileAttributes;
 
 use super::content::Content;
@@ -47,6 +48,7 @@ pub(super) struct Node {
     pub(super) eas: BTreeMap<String, Ea>,
     pub(super) security: SecurityDescriptor,
     pub(super) reparse: Option<Reparse>,
+    pub(super) object_id: Option<FileObjectId>,
 }
 
 /// Attributes that a client can set ([MS-FSA] 2.1.5.15.2 lists those it cannot).
@@ -76,6 +78,7 @@ impl Node {
             eas: BTreeMap::new(),
             security,
             reparse: None,
+            object_id: None,
         }
     }
 

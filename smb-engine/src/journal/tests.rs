@@ -104,6 +104,11 @@ fn every_answer_of_a_backend_comes_back() {
         VfsReply::Volume(VolumeInfo::full("label")),
         VfsReply::Ranges(vec![AllocatedRange { offset: 1, len: 2 }]),
         VfsReply::Snapshots(vec![FileTime(7)]),
+        VfsReply::ObjectId(None),
+        VfsReply::ObjectId(Some(smb_proto::fsctl::FileObjectId {
+            object_id: smb_proto::Guid::from_bytes([3; 16]),
+            extended_info: std::array::from_fn(|i| i as u8),
+        })),
         VfsReply::Reparse(crate::vfs::Reparse {
             tag: 1,
             data: Bytes::from_static(b"r"),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use smb_proto::crypto::ntlm::NtHash;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
 use smb_proto::dtyp::{SecurityDescriptor, Sid};
+use smb_proto::fsctl::FileObjectId;
 use smb_proto::id::{MessageId, SessionId};
 use smb_proto::info::FileAttributes;
 use smb_proto::wire::Writer;
@@ -120,6 +121,20 @@ impl Pack for Sid {
     fn unpack(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let len = r.len()?;
         Self::parse(r.bytes(len)?).map_err(|_| DecodeError::Value("SID"))
+    }
+}
+
+impl Pack for FileObjectId {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.object_id.pack(out);
+        out.extend(self.extended_info);
+    }
+
+    fn unpack(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            object_id: Guid::unpack(r)?,
+            extended_info: r.array()?,
+        })
     }
 }
 
@@ -240,7 +255,7 @@ choice! {
     VfsReply {
         0 Done 1 Opened(opened) 2 Missing(missing) 3 Info(info) 4 Data(data) 5 Written(bytes)
         6 Listing(listing) 7 Streams(streams) 8 Eas(eas) 9 Security(descriptor) 10 Volume(volume)
-        11 Ranges(ranges) 12 Reparse(reparse) 13 Snapshots(times)
+        11 Ranges(ranges) 12 Reparse(reparse) 13 Snapshots(times) 14 ObjectId(id)
     }
     VfsError {
         0 NotFound 1 PathNotFound 2 Exists 3 NotADirectory 4 IsADirectory 5 NotEmpty 6 AccessDenied

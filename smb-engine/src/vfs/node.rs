@@ -221,5 +221,7 @@ bitflags! {
         const SNAPSHOTS = 1 << 12;
         /// Storage of trimmed ranges is given back.
         const TRIM = 1 << 11;
+        /// Object ids of files and directories.
+        const OBJECT_IDS = 1 << 13;
     }
 }

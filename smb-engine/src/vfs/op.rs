@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use smb_proto::FileTime;
 use smb_proto::dtyp::{Guid, SecurityDescriptor};
+use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::{FileAttributes, SecurityInformation};
 use thiserror::Error;
 
@@ -370,6 +371,22 @@ pub enum VfsOp {
         /// First byte behind.
         beyond: u64,
     },
+    /// The object id of a file or directory ([MS-FSA] 2.1.1.3 ObjectId and what belongs to it), which
+    /// goes along with it and is gone with it. → [`VfsReply::ObjectId`]
+    ObjectId {
+        /// Of what.
+        handle: VfsHandle,
+    },
+    /// Gives an object id, or with `None` takes it away; that there is none to be taken away is no
+    /// error. → [`VfsReply::Done`]; [`VfsError::Exists`] if it has one and is not to get another
+    SetObjectId {
+        /// Of what.
+        handle: VfsHandle,
+        /// The id.
+        id: Option<FileObjectId>,
+        /// Replace the one it has.
+        replace: bool,
+    },
     /// The reparse data. → [`VfsReply::Reparse`]
     Reparse {
         /// Of what.
@@ -549,6 +566,8 @@ pub enum VfsReply {
     Volume(VolumeInfo),
     /// Allocated ranges.
     Ranges(Vec<AllocatedRange>),
+    /// An object id, if there is one.
+    ObjectId(Option<FileObjectId>),
     /// Reparse data.
     Reparse(Reparse),
     /// When snapshots were taken, no second twice, in the order in which clients are to see them.

@@ -240,6 +240,7 @@ fn handle_of(op: &mut VfsOp) -> Option<(&mut VfsHandle, Kind)> {
         | VfsOp::Security { handle }
         | VfsOp::Volume { handle }
         | VfsOp::AllocatedRanges { handle, .. }
+        | VfsOp::ObjectId { handle }
         | VfsOp::Reparse { handle }
         | VfsOp::Snapshots { handle } => Some((handle, Kind::Looks)),
         VfsOp::Overwrite { handle, .. }
@@ -254,6 +255,7 @@ fn handle_of(op: &mut VfsOp) -> Option<(&mut VfsHandle, Kind)> {
         | VfsOp::SetSparse { handle, .. }
         | VfsOp::SetCompression { handle, .. }
         | VfsOp::Trim { handle, .. }
+        | VfsOp::SetObjectId { handle, .. }
         | VfsOp::SetReparse { handle, .. }
         | VfsOp::DeleteReparse { handle, .. } => Some((handle, Kind::Changes)),
         VfsOp::Rename { handle, .. } | VfsOp::Link { handle, .. } => Some((handle, Kind::Names)),
@@ -291,6 +293,7 @@ pub fn out_of_snapshot(mut reply: VfsReply, slot: SnapshotSlot, taken: FileTime)
         | VfsReply::Security(_)
         | VfsReply::Volume(_)
         | VfsReply::Ranges(_)
+        | VfsReply::ObjectId(_)
         | VfsReply::Reparse(_)
         | VfsReply::Snapshots(_) => {}
     }

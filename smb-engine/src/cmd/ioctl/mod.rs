@@ -86,6 +86,7 @@ enum At {
     Duplicate(duplicate::State),
     /// The volume, for the checksums that it does not keep.
     Integrity,
+    ObjectId(object_id::State),
     Pipe(pipe::State),
     Reparse(reparse::State),
     /// When snapshots were taken.
@@ -184,7 +185,10 @@ fn on_file(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
         FsctlCode::GET_REPARSE_POINT => reparse::get(cx, call),
         FsctlCode::SET_REPARSE_POINT => reparse::set(cx, call, input),
         FsctlCode::DELETE_REPARSE_POINT => reparse::delete(cx, call, input),
-        FsctlCode::CREATE_OR_GET_OBJECT_ID | FsctlCode::GET_OBJECT_ID => object_id::start(cx, call),
+        FsctlCode::CREATE_OR_GET_OBJECT_ID | FsctlCode::GET_OBJECT_ID => object_id::get(cx, call),
+        FsctlCode::SET_OBJECT_ID => object_id::set(cx, call, input),
+        FsctlCode::SET_OBJECT_ID_EXTENDED => object_id::extend(cx, call, input),
+        FsctlCode::DELETE_OBJECT_ID => object_id::delete(cx, call),
         FsctlCode::GET_COMPRESSION => compression::get(cx, call),
         FsctlCode::SET_COMPRESSION => compression::set(cx, call, input),
         FsctlCode::FILE_LEVEL_TRIM => trim::start(cx, call, input),
@@ -207,6 +211,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         At::CopyChunk(s) => copychunk::resume(cx, call, s, wake),
         At::Duplicate(s) => duplicate::resume(cx, call, s, wake),
         At::Integrity => integrity::resume(call, wake),
+        At::ObjectId(s) => object_id::resume(cx, call, s, wake),
         At::Pipe(s) => pipe::resume(cx, call, s, wake),
         At::Reparse(s) => reparse::resume(cx, call, s, wake),
         At::Snapshots => snapshots::resume(call, wake),

@@ -111,6 +111,7 @@ fn attributes(can: Capabilities) -> FsAttributes {
         ),
         (Capabilities::READ_ONLY, FsAttributes::READ_ONLY_VOLUME),
         (Capabilities::COMPRESSION, FsAttributes::FILE_COMPRESSION),
+        (Capabilities::OBJECT_IDS, FsAttributes::SUPPORTS_OBJECT_IDS),
     ] {
         out.set(flag, can.contains(ability));
     }
@@ -185,7 +186,7 @@ fn of_volume(class: FsInfoClass, v: &VolumeInfo, can: Capabilities) -> Result<By
         C::Volume => FileFsVolumeInformation {
             creation_time: v.creation,
             serial_number: v.serial,
-            supports_objects: false,
+            supports_objects: can.contains(Capabilities::OBJECT_IDS),
             label: v.label.clone(),
         }
         .encode(&mut w),
