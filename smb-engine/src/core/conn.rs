@@ -1,10 +1,11 @@
 //! Connections, [MS-SMB2] 3.3.1.7.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use smb_proto::crypto::{Cipher, PreauthHash, SigningAlgorithm};
+use smb_proto::crypto::{Cipher, PreauthHash, SigningAlgorithm, SigningKey};
 use smb_proto::id::{AsyncId, MessageId, SessionId};
 use smb_proto::msg::negotiate::{GlobalCapabilities, SecurityMode};
 use smb_proto::{Dialect, Guid};
@@ -66,6 +67,9 @@ pub struct Conn {
     pub(crate) window: Window,
     /// Sessions that have a channel here, or a set-up in progress here (Connection.SessionTable).
     pub(crate) sessions: BTreeMap<SessionId, Id<Session>>,
+    /// Keys of sessions that have ended and that had a channel here: who still signs with one is told
+    /// so in a way that it can believe. The youngest few.
+    pub(crate) ended: VecDeque<(SessionId, Arc<SigningKey>)>,
     /// Messages being worked on (Connection.RequestList).
     pub(crate) chains: BTreeSet<Id<Chain>>,
     /// Operations by the id of their request, for CANCEL.
@@ -87,6 +91,7 @@ impl Conn {
             state: ConnState::Fresh,
             window: Window::new(max_credits),
             sessions: BTreeMap::new(),
+            ended: VecDeque::new(),
             chains: BTreeSet::new(),
             by_message: BTreeMap::new(),
             by_async: BTreeMap::new(),
@@ -94,6 +99,17 @@ impl Conn {
             draining: false,
             closing: false,
         }
+    }
+
+    /// A session has ended that signed with this key here.
+    pub(crate) fn remember_ended(&mut self, session: SessionId, key: Arc<SigningKey>) {
+        /// As many as a client can have lost without knowing, and more.
+        const MOST: usize = 16;
+        self.ended.retain(|(wire, _)| *wire != session);
+        if self.ended.len() >= MOST {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((session, key));
     }
 
     /// What was negotiated; `None` before.

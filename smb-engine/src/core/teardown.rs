@@ -297,6 +297,11 @@ pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
     core.session_by_wire.remove(&session.wire);
     core.timers.clear(Timer::Idle(id));
     core.timers.clear(Timer::Expire(id));
+    for (conn, channel) in &session.channels {
+        if let (Some(c), Some(key)) = (core.conns.get_mut(*conn), channel.signing.clone()) {
+            c.remember_ended(session.wire, key);
+        }
+    }
     let conns: Vec<ConnId> = session
         .channels
         .keys()

@@ -8,6 +8,7 @@ use crate::core::credit::charge_for;
 use crate::core::{Chain, Core, LastFile, Op, Open, SessionState, durable};
 use crate::error::Fault;
 use crate::link::{Element, Signature};
+use crate::output::ConnId;
 use crate::table::Id;
 use crate::time::Now;
 
@@ -192,20 +193,21 @@ fn check_session(
         return Err(Stop::Fault(Fault::SessionMismatch));
     }
     let Some(conn) = conn else { return Ok(()) };
-    let id = core
-        .conns
-        .get(conn)
-        .and_then(|c| c.sessions.get(&wire))
-        .copied()
-        .ok_or(NtStatus::USER_SESSION_DELETED)?;
+    // A set-up in progress, or a binding in progress on this connection, gives no right to anything.
+    let here = core.conns.get(conn).and_then(|c| c.sessions.get(&wire));
+    let here = here.copied().filter(|id| {
+        core.sessions
+            .get(*id)
+            .is_some_and(|s| s.channels.contains_key(&conn))
+    });
+    let Some(id) = here else {
+        sign_as_stranger(core, op_id, conn, wire, element);
+        return Err(NtStatus::USER_SESSION_DELETED.into());
+    };
     let session = core
         .sessions
         .get_mut(id)
         .ok_or(NtStatus::USER_SESSION_DELETED)?;
-    // A set-up in progress, or a binding in progress on this connection, gives no right to anything.
-    if !session.channels.contains_key(&conn) {
-        return Err(NtStatus::USER_SESSION_DELETED.into());
-    }
     session.last_used = now.mono;
     let key = session.signing_key(conn);
     let established = match &session.state {
@@ -253,17 +255,49 @@ fn check_session(
     Ok(())
 }
 
+/// A session has no channel on this connection (any more), but the request is signed with a key of it:
+/// then so is the refusal, and the client can believe it.
+fn sign_as_stranger(
+    core: &mut Core,
+    op_id: Id<Op>,
+    conn: ConnId,
+    wire: SessionId,
+    element: &Element,
+) {
+    if element.signature == Signature::Absent {
+        return;
+    }
+    let elsewhere = core
+        .session_by_wire(wire)
+        .and_then(|(_, s)| s.established());
+    let ended = core.conns.get(conn).into_iter().flat_map(|c| &c.ended);
+    let key = elsewhere
+        .and_then(|e| e.signing.as_ref())
+        .into_iter()
+        .chain(
+            ended
+                .filter(|(ended, _)| *ended == wire)
+                .map(|(_, key)| key),
+        )
+        .find(|key| key.verify(&element.raw))
+        .cloned();
+    if let Some(op) = core.ops.get_mut(op_id) {
+        op.sign = key;
+    }
+}
+
 /// 3.3.4.1.1: who authenticates a session again and signs for it gets a signed answer, also if that says
 /// that the request is malformed.
 fn sign_setup(core: &mut Core, op_id: Id<Op>, element: &Element) {
-    let Signature::Good(_) = element.signature else {
-        return;
-    };
     let Some((wire, conn)) = core
         .ops
         .get(op_id)
         .and_then(|op| Some((op.header.session_id, op.conn?)))
     else {
+        return;
+    };
+    let Signature::Good(_) = element.signature else {
+        sign_as_stranger(core, op_id, conn, wire, element);
         return;
     };
     let session = core.conns.get(conn).and_then(|c| c.sessions.get(&wire));
