@@ -322,6 +322,18 @@ pub(crate) fn end_session(core: &mut Core, now: Now, id: Id<Session>) {
     }
 }
 
+/// The connection for which an operation goes on when its own has gone: a CREATE that the client will
+/// repeat on another channel of the session, by the name it has given it ([MS-SMB2] 3.3.5.9.10), and
+/// that would wait for itself if it had to begin anew.
+fn heir(core: &Core, op: Id<super::Op>, gone: ConnId) -> Option<ConnId> {
+    let op = core.ops.get(op).filter(|op| op.create_key.is_some())?;
+    let session = core.sessions.get(op.session?)?;
+    let mut others = session.channels.keys().filter(|c| **c != gone);
+    others
+        .find(|c| core.conns.get(**c).is_some_and(|c| !c.closing))
+        .copied()
+}
+
 /// A transport connection has gone ([MS-SMB2] 3.3.7.1): what only it carried ends with it.
 pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
     let Some(c) = core.conns.get_mut(id) else {
@@ -339,14 +351,22 @@ pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
         // accounted for; what waits for others stops waiting.
         if let Some(op) = core.ops.get_mut(op) {
             op.chain = None;
-            op.conn = None;
         }
         core.timers.clear(Timer::Interim(op));
-        if core
-            .ops
-            .get(op)
-            .is_some_and(|op| !matches!(op.wait, Wait::Completion(_)))
-        {
+    }
+    let orphans: Vec<_> = core
+        .ops
+        .iter()
+        .filter(|(_, op)| op.conn == Some(id) && op.chain.is_none())
+        .map(|(op, _)| op)
+        .collect();
+    for op in orphans {
+        let heir = heir(core, op, id);
+        let Some(o) = core.ops.get_mut(op) else {
+            continue;
+        };
+        o.conn = heir;
+        if heir.is_none() && !matches!(o.wait, Wait::Completion(_)) {
             dispatch::interrupt(core, now, op, Wake::Closed);
         }
     }
