@@ -84,6 +84,7 @@ fn recorded(dir: &Path) -> Vec<u8> {
         io_threads: 2,
         file_threads: 2,
         journal: Some(Journal::create(&path).unwrap()),
+        persistent: None,
     })
     .unwrap();
     let address = running.addresses()[0];

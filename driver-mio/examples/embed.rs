@@ -65,6 +65,7 @@ pub(crate) fn serve(address: SocketAddr) -> Result<Running, StartError> {
         io_threads: 1,
         file_threads: 1,
         journal: None,
+        persistent: None,
     })
 }
 

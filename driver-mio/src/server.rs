@@ -20,6 +20,7 @@ use crate::config::listen::{local_addresses, reported};
 use crate::config::{EffectiveConfig, Host, ShareConfig, Storage, UnknownNames, engine_config};
 use crate::fs::LocalFsError;
 use crate::journal::Journal;
+use crate::persistent::{Persistent, PersistentError};
 use crate::runtime::{self, Running, StartError};
 use crate::storage;
 use crate::users::{Accounts, Machine};
@@ -59,6 +60,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// Where persistent opens are kept.
+    #[error(transparent)]
+    Persistent(#[from] PersistentError),
     /// Sockets or threads.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -168,6 +172,12 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
             })
         })
         .transpose()?;
+    let persistent = config
+        .shares
+        .iter()
+        .any(|s| s.available && s.continuous_availability)
+        .then(|| Persistent::open(&config.global.state_directory))
+        .transpose()?;
     let running = runtime::start(runtime::Setup {
         config: engine,
         backends,
@@ -176,6 +186,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         io_threads: cores,
         file_threads: (2 * cores).max(4),
         journal: made,
+        persistent,
     });
     if let (Err(_), Some(path)) = (&running, &journal) {
         // Nothing has happened that it could tell; the next start may use the name.

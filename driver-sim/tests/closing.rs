@@ -85,7 +85,7 @@ impl Bed {
                 self.engine.complete(self.now, token, answer);
             }
             Action::Close(..) => self.closed = true,
-            Action::Event(_) => {}
+            Action::Event(_) | Action::Store(_) => {}
         }
     }
 

@@ -223,6 +223,9 @@ pub struct Share {
     pub max_connections: usize,
     /// Oplocks and leases may be granted.
     pub oplocks: bool,
+    /// Opens may outlive the server itself ([MS-SMB2] 3.3.1.6 Share.IsCA): the driver keeps what
+    /// [`crate::output::Output::Store`] tells it.
+    pub continuous_availability: bool,
     /// Access-based enumeration ([MS-SMB2] 2.2.10): listings leave out what the user may not read.
     pub hide_unreadable: bool,
     /// A descriptor that a client sets keeps SE_DACL_AUTO_INHERITED only together with
@@ -303,6 +306,7 @@ impl Share {
             hosts_deny: Vec::new(),
             max_connections: 1024,
             oplocks: true,
+            continuous_availability: false,
             hide_unreadable: false,
             canonical_inherited: true,
         }
@@ -310,6 +314,13 @@ impl Share {
 }
 
 impl Config {
+    /// Whether there are shares whose opens may outlive the server ([MS-SMB2] 3.3.5.4,
+    /// SMB2_GLOBAL_CAP_PERSISTENT_HANDLES).
+    #[must_use]
+    pub fn persistent_handles(&self) -> bool {
+        self.durable_handles && self.shares.iter().any(|s| s.continuous_availability)
+    }
+
     /// A server with these shares: all dialects, ciphers and signing algorithms, signing and
     /// encryption where the client asks for them, no guests.
     #[must_use]

@@ -8,6 +8,7 @@
 //!     match action {
 //!         Action::Transmit(conn, segments) => write them to the socket of conn,
 //!         Action::Vfs(request) => engine.complete(now, request.token, Completion::Vfs(..)),
+//!         Action::Store(news) => keep them for engine.restore(..) of the next start,
 //!         Action::Lookup(token, query) => engine.complete(now, token, ..),
 //!         Action::Close(conn, _) => { close the socket; engine.closed(now, conn); }
 //!         Action::Event(event) => log(event),
@@ -26,7 +27,9 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::link::{Inbound, Link};
-use crate::output::{CloseReason, Completion, ConnId, Outbound, Output, Query, Segments, Token};
+use crate::output::{
+    CloseReason, Completion, ConnId, Keep, Outbound, Output, Query, Segments, Token,
+};
 use crate::server::{Control, Counts, Server};
 use crate::time::{Instant, Now};
 use crate::vfs::{VfsOp, VfsRequest, VfsResult};
@@ -45,6 +48,8 @@ pub enum Action {
     Vfs(VfsRequest),
     /// Look something up and answer with [`Engine::complete`].
     Lookup(Token, Query),
+    /// Keep this before anything that comes later is sent; see [`Output::Store`].
+    Store(Vec<Keep>),
     /// Send what was to be sent, close the connection, and say [`Engine::closed`]. Nothing more is
     /// taken in from it.
     Close(ConnId, CloseReason),
@@ -185,6 +190,12 @@ impl Engine {
         self.collect(now);
     }
 
+    /// See [`Server::restore`].
+    pub fn restore(&mut self, now: Now, kept: Vec<(u64, bytes::Bytes)>) {
+        self.server.restore(now, kept);
+        self.collect(now);
+    }
+
     /// A command of the operator.
     pub fn control(&mut self, now: Now, control: Control) {
         self.server.handle_control(now, control);
@@ -283,6 +294,7 @@ impl Engine {
                     self.links.remove(&conn);
                     Action::Close(conn, reason)
                 }
+                Output::Store(news) => Action::Store(news),
                 Output::Event(event) => Action::Event(event),
             };
             self.actions.push_back(action);

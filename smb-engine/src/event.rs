@@ -83,6 +83,16 @@ pub enum Event {
         /// How it failed.
         error: crate::vfs::VfsError,
     },
+    /// A persistent open of an earlier server is back, and waits for its client.
+    Restored {
+        /// The persistent half of its FileId.
+        id: u64,
+    },
+    /// A persistent open of an earlier server could not be made again.
+    NotRestored {
+        /// The persistent half of its FileId.
+        id: u64,
+    },
     /// A stale id or an answer that nobody waits for; harmless.
     Stale,
 }

@@ -18,6 +18,7 @@
 //!             match output {
 //!                 Output::Send(conn, answer) => send(Link::seal(answer)),
 //!                 Output::Keys(conn, keys) => links[conn].apply(keys),
+//!                 Output::Store(news) => keep them for the server.restore(..) of the next start,
 //!                 Output::Vfs(request) => later: server.handle_completion(now, token, ..),
 //!                 Output::Lookup(token, query) => later: server.handle_completion(now, token, ..),
 //!                 Output::Close(conn, _) => flush, close, server.handle_closed(now, conn),

@@ -41,10 +41,23 @@ pub enum Output {
     Vfs(VfsRequest),
     /// Look something up and answer with [`crate::Server::handle_completion`].
     Lookup(Token, Query),
+    /// Keep this, so that a server that starts after this one has ended, in whatever way, can be given
+    /// it with [`crate::Server::restore`]. Nothing that comes later may leave before it is kept.
+    Store(Vec<Keep>),
     /// Send what is queued for the connection, close it, and say [`crate::Server::handle_closed`].
     Close(ConnId, CloseReason),
     /// Something worth counting, logging or auditing.
     Event(Event),
+}
+
+/// What a driver keeps of one persistent open ([MS-SMB2] 3.3.1.10 Open.IsPersistent): some bytes under
+/// a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// The number.
+    pub id: u64,
+    /// The bytes, in place of what was kept under the number; `None`: nothing is to be kept any more.
+    pub record: Option<Bytes>,
 }
 
 /// A question about accounts.

@@ -1,8 +1,9 @@
 //! The server: what goes in and what comes out, and nothing else.
 
+use crate::cmd::restore;
 use crate::config::Config;
 use crate::core::{
-    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, teardown, write_time,
+    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, persistent, teardown, write_time,
 };
 use crate::dispatch;
 use crate::error::Fault;
@@ -90,7 +91,7 @@ impl Server {
             .iter()
             .filter(|(_, c)| c.peer.address == peer.address)
             .count();
-        if self.draining {
+        if self.draining || self.core.kept.restoring > 0 {
             return Err(CloseReason::Administrative);
         }
         if self.core.conns.len() >= limits.max_connections || same >= limits.max_connections_per_ip
@@ -103,10 +104,22 @@ impl Server {
         Ok(conn)
     }
 
+    /// What an earlier server has had its driver keep ([`Output::Store`]), as it is now. Before the
+    /// first client: the opens are there when no operation is left ([`Self::counts`]); until then
+    /// connections are refused.
+    pub fn restore(&mut self, now: Now, kept: Vec<(u64, bytes::Bytes)>) {
+        self.desk.input(now, InputRef::Restore(&kept));
+        for (id, record) in kept {
+            restore::start(&mut self.core, now, id, record);
+        }
+        persistent::keep(&mut self.core);
+    }
+
     /// A message has arrived.
     pub fn handle_message(&mut self, now: Now, conn: ConnId, inbound: Inbound) {
         self.desk.input(now, InputRef::Message(conn, &inbound));
         dispatch::receive(&mut self.core, now, conn, inbound);
+        persistent::keep(&mut self.core);
     }
 
     /// The connection's link has found that the peer broke the protocol.
@@ -119,6 +132,7 @@ impl Server {
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
         self.desk.input(now, InputRef::Closed(conn));
         teardown::end_conn(&mut self.core, now, conn);
+        persistent::keep(&mut self.core);
     }
 
     /// The answer to an [`Output::Vfs`] or [`Output::Lookup`].
@@ -126,6 +140,7 @@ impl Server {
         self.desk
             .input(now, InputRef::Completion(token, &completion));
         dispatch::complete(&mut self.core, now, token, completion);
+        persistent::keep(&mut self.core);
     }
 
     /// The time that [`Self::poll_timeout`] named has come (an early call does nothing).
@@ -152,6 +167,7 @@ impl Server {
                 }
             }
         }
+        persistent::keep(&mut self.core);
     }
 
     fn idle(&mut self, now: Now, id: crate::Id<crate::core::Session>) {
@@ -177,6 +193,7 @@ impl Server {
         match control {
             Control::Drain => self.drain(now),
         }
+        persistent::keep(&mut self.core);
     }
 
     fn drain(&mut self, now: Now) {

@@ -34,6 +34,15 @@ impl<T> Id<T> {
     }
 }
 
+impl<T> Id<T> {
+    /// Names nothing, ever.
+    pub(crate) const NOBODY: Self = Self {
+        index: u32::MAX - 1,
+        generation: u32::MAX,
+        of: PhantomData,
+    };
+}
+
 impl<T> Clone for Id<T> {
     fn clone(&self) -> Self {
         *self

@@ -109,6 +109,7 @@ impl From<ServeError> for Failure {
             }
             ServeError::Start(_)
             | ServeError::Journal { .. }
+            | ServeError::Persistent(_)
             | ServeError::System { .. }
             | ServeError::Storage(_) => Self::Runtime(message),
         }

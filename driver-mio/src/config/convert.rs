@@ -198,6 +198,7 @@ fn shares(
             hosts_deny: Vec::new(),
             max_connections: count(share.max_connections.0),
             oplocks: share.oplocks,
+            continuous_availability: share.continuous_availability,
             hide_unreadable: share.hide_unreadable,
             canonical_inherited: share.acl_flag_inherited_canonicalization,
         });

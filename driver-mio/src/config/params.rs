@@ -300,10 +300,12 @@ pub const PARAMS: &[Param] = &[
         }),
         free_text: false,
     },
+    param!(global "state directory" => state_directory),
     param!(global "workgroup" => workgroup),
     // Share parameters of ksmbd.
     param!(share "browseable" | "browsable" => browseable),
     param!(share "comment" => comment),
+    param!(share "continuous availability" => continuous_availability),
     param!(share "create mask" | "create mode" => create_mask),
     param!(share "crossmnt" => crossmnt),
     param!(share "directory mask" | "directory mode" => directory_mask),

@@ -112,6 +112,8 @@ pub struct Global {
     pub workgroup: NetbiosName,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// Where the server keeps what it has to know after its next start.
+    pub state_directory: PathBuf,
     /// `smbd:writetimeupdatedelay`: microseconds after which the first write to an open file shows in
     /// its write time.
     pub write_time_delay: u32,
@@ -152,6 +154,7 @@ impl Default for Global {
             ports: Ports(vec![445]),
             workgroup: NetbiosName("WORKGROUP".to_owned()),
             log_level: LogLevel::Info,
+            state_directory: PathBuf::from("/var/lib/sansmb"),
             write_time_delay: 2_000_000,
         }
     }
@@ -212,6 +215,8 @@ pub struct ShareConfig {
     pub guest_only: bool,
     /// Guests may connect.
     pub guest_ok: bool,
+    /// Opens may outlive the server ([MS-SMB2] 3.3.1.6 Share.IsCA).
+    pub continuous_availability: bool,
     /// Names that begin with a dot are shown as hidden.
     pub hide_dot_files: bool,
     /// Files that a user cannot read are not listed.
@@ -265,6 +270,7 @@ impl Default for ShareConfig {
             admin_users: Vec::new(),
             browseable: true,
             comment: String::new(),
+            continuous_availability: false,
             create_mask: Mode(0o744),
             crossmnt: true,
             directory_mask: Mode(0o755),

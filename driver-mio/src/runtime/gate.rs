@@ -19,6 +19,7 @@ use smb_engine::{Peer, Server};
 use super::clock::Clock;
 use super::storage::Job;
 use super::{canonical, log};
+use crate::persistent::Persistent;
 
 /// Something for an I/O thread to carry out.
 pub(super) enum Work {
@@ -46,6 +47,24 @@ struct Guarded {
     load: Vec<usize>,
     /// The timeout that the timer's thread knows of.
     armed: Option<Instant>,
+    /// Where persistent opens are kept.
+    persistent: Option<Persistent>,
+}
+
+/// Writes everything that is to be kept at once, before anything else of the outputs is carried out.
+fn keep(persistent: Option<&mut Persistent>, outputs: &mut [Output]) {
+    let mut news = Vec::new();
+    for output in outputs {
+        if let Output::Store(changes) = output {
+            news.append(changes);
+        }
+    }
+    if let Some(persistent) = persistent.filter(|_| !news.is_empty())
+        && let Err(error) = persistent.keep(news)
+    {
+        // Clients are answered all the same: what they are told is true as long as this server runs.
+        tracing::error!(%error, "persistent handles are not safe until this is repaired");
+    }
 }
 
 /// Where a connection lives.
@@ -70,7 +89,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Gate {
-    pub(super) fn new(server: Server, wakers: Vec<Waker>, jobs: Sender<Job>) -> Self {
+    pub(super) fn new(
+        server: Server,
+        persistent: Option<Persistent>,
+        wakers: Vec<Waker>,
+        jobs: Sender<Job>,
+    ) -> Self {
         let inboxes: Vec<Inbox> = wakers
             .into_iter()
             .map(|waker| Inbox {
@@ -85,6 +109,7 @@ impl Gate {
                 routes: BTreeMap::new(),
                 load,
                 armed: None,
+                persistent,
             }),
             inboxes,
             jobs,
@@ -121,10 +146,15 @@ impl Gate {
             server,
             routes,
             armed,
+            persistent,
             ..
         } = &mut *guarded;
-        while let Some(output) = server.poll_output() {
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
+        keep(persistent.as_mut(), &mut outputs);
+        for output in outputs {
             let (conn, work) = match output {
+                // All of these are kept already.
+                Output::Store(_) => continue,
                 Output::Send(conn, outbound) => (conn, Work::Send(conn, outbound)),
                 Output::Keys(conn, keys) => (conn, Work::Keys(conn, keys)),
                 Output::Close(conn, _) => (conn, Work::Close(conn)),

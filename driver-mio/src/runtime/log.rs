@@ -17,7 +17,11 @@ pub(super) fn conn_of(event: &Event) -> Option<ConnId> {
         | Event::TreeRefused { conn, .. }
         | Event::Answered { conn, .. }
         | Event::Closing { conn, .. } => Some(*conn),
-        Event::LoggedOff { .. } | Event::BackendFailed { .. } | Event::Stale => None,
+        Event::LoggedOff { .. }
+        | Event::BackendFailed { .. }
+        | Event::Restored { .. }
+        | Event::NotRestored { .. }
+        | Event::Stale => None,
     }
 }
 
@@ -70,6 +74,8 @@ pub(super) fn event(peer: Option<SocketAddr>, event: &Event) {
             CloseReason::SessionEnded => info!(%conn, peer, "closing connection: session ended"),
         },
         Event::BackendFailed { doing, error } => warn!(doing, %error, "storage failed"),
+        Event::Restored { id } => info!(id, "persistent handle restored"),
+        Event::NotRestored { id } => warn!(id, "persistent handle lost"),
         Event::Stale => debug!("an answer that nobody waits for"),
     }
 }

@@ -28,6 +28,7 @@ use smb_engine::{Server, output};
 use thiserror::Error;
 
 use crate::journal::Journal;
+use crate::persistent::{Persistent, PersistentError};
 use gate::Gate;
 use pool::Pool;
 use storage::Storage;
@@ -68,7 +69,13 @@ pub struct Setup {
     pub file_threads: usize,
     /// Where everything that happens is written down; see [`Journal`].
     pub journal: Option<Journal>,
+    /// Where persistent opens are kept.
+    pub persistent: Option<Persistent>,
 }
+
+/// How long the start waits for opens of an earlier server. Later, connections are refused until they
+/// are there.
+const RESTORING: Duration = Duration::from_secs(10);
 
 /// Why a server does not start.
 #[derive(Debug, Error)]
@@ -99,6 +106,9 @@ pub enum StartError {
     /// The system refuses threads or descriptors.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
+    /// What an earlier server has kept cannot be read.
+    #[error(transparent)]
+    Persistent(#[from] PersistentError),
     /// The system gives no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     NoRandomness(getrandom::Error),
@@ -146,7 +156,11 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     if let Some(recorder) = recorder {
         server.record(recorder);
     }
-    let gate = Arc::new(Gate::new(server, wakers, jobs));
+    let kept = match &setup.persistent {
+        Some(persistent) => persistent.load()?,
+        None => Vec::new(),
+    };
+    let gate = Arc::new(Gate::new(server, setup.persistent, wakers, jobs));
     let storage = Arc::new(Storage::new(setup.backends, setup.accounts));
     let pool = Pool::start(setup.file_threads.max(1), queue, &gate, &storage)?;
     let mut running = Running {
@@ -156,6 +170,12 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         addresses,
         journal: setup.journal,
     };
+    // Clients that connect meanwhile wait in the sockets' queues.
+    gate.enter(|server, now| server.restore(now, kept));
+    let until = Instant::now() + RESTORING;
+    while running.counts().operations > 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let mut listeners = Some(listeners);
     for (index, poll) in polls.into_iter().enumerate() {
         // The first thread also accepts.

@@ -52,6 +52,11 @@ fn patient(request: Option<&msg::Request>) -> bool {
     }
 }
 
+/// Whether a request may wait until others have given up what they cache. It has been told so then.
+fn may_break(command: Option<Command>) -> bool {
+    matches!(command, Some(Command::Create | Command::SetInfo))
+}
+
 impl Answers {
     fn request(
         &mut self,
@@ -176,7 +181,8 @@ impl Answers {
                         "message {id} on {conn} (command {command:#x}) was cancelled and is not answered"
                     )));
                 }
-                if !pending.patient && !self.draining {
+                let breaks = pending.interim.is_some() && may_break(pending.header.command());
+                if !pending.patient && !breaks && !self.draining {
                     return Err(wrong(format!(
                         "message {id} on {conn} (command {command:#x}) waits for nobody and is not answered"
                     )));

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smb_engine::output::ConnId;
 use smb_engine::time::Now;
+use smb_proto::create_ctx::{DurableReconnect, DurableReconnectV2};
+use smb_proto::header::HeaderFlags;
 use smb_proto::id::{FileId, MessageId, SessionId, TreeId};
 use smb_proto::{Header, NtStatus, msg};
 
@@ -17,6 +19,8 @@ const NAME: &str = "ids";
 struct Asked {
     session: SessionId,
     previous: SessionId,
+    /// The open that it names, or that it made before, may come back.
+    again: bool,
 }
 
 /// See the module's documentation.
@@ -42,6 +46,7 @@ impl Ids {
         let mut asked = Asked {
             session: header.session_id,
             previous: SessionId(0),
+            again: header.flags.contains(HeaderFlags::REPLAY_OPERATION),
         };
         match request {
             Some(msg::Request::SessionSetup(r)) => {
@@ -49,6 +54,10 @@ impl Ids {
                 asked.previous = r.previous_session_id;
                 self.end_session(asked.previous);
                 self.end_session(header.session_id);
+            }
+            Some(msg::Request::Create(r)) => {
+                let names = [DurableReconnect::NAME, DurableReconnectV2::NAME];
+                asked.again |= r.contexts.iter().any(|c| names.contains(&&c.name[..]));
             }
             Some(msg::Request::Logoff(_)) => self.end_session(header.session_id),
             Some(msg::Request::TreeDisconnect(_)) => {
@@ -79,11 +88,12 @@ impl Ids {
         self.asked.retain(|(c, _), _| *c != conn);
     }
 
-    fn file(&mut self, id: FileId) -> Result<(), Violation> {
+    fn file(&mut self, id: FileId, again: bool) -> Result<(), Violation> {
         if id.persistent == u64::MAX || id.volatile == u64::MAX {
             return Err(wrong(format!("FileId {id} means something else")));
         }
-        if !self.persistent.insert(id.persistent) || !self.volatile.insert(id.volatile) {
+        let new = self.persistent.insert(id.persistent) & self.volatile.insert(id.volatile);
+        if !new && !again {
             return Err(wrong(format!("FileId {id} was given out before")));
         }
         Ok(())
@@ -98,7 +108,7 @@ impl Ids {
         let asked = self.asked.remove(&(conn, header.message_id));
         self.judged += 1;
         match body {
-            msg::Response::Create(r) => self.file(r.file_id),
+            msg::Response::Create(r) => self.file(r.file_id, asked.is_some_and(|a| a.again)),
             msg::Response::SessionSetup(_) => {
                 let Some(asked) = asked else { return Ok(()) };
                 let id = header.session_id;

@@ -29,11 +29,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use smb_engine::config::Config;
 use smb_engine::event::Event;
 use smb_engine::identity::Account;
 use smb_engine::names::fold;
-use smb_engine::output::{CloseReason, Completion, ConnId, Query, Token};
+use smb_engine::output::{CloseReason, Completion, ConnId, Keep, Query, Token};
 use smb_engine::time::{Instant, Now};
 use smb_engine::vfs::{Backend, VfsError, VfsOp, VfsRequest};
 use smb_engine::{Action, Control, Counts, Engine, Peer};
@@ -79,6 +80,8 @@ pub struct Pair {
     config: Config,
     /// How often one has.
     starts: u8,
+    /// What engines have had kept for those that take their place.
+    kept: BTreeMap<u64, Bytes>,
     now: Now,
     fs: Arc<MemoryFs>,
     accounts: BTreeMap<String, Account>,
@@ -209,6 +212,22 @@ impl Pair {
     /// content that was not flushed since [`MemoryFs::track_stability`], `newer` says for each part
     /// whether it had reached the disk by itself.
     pub fn lose_power(&mut self, newer: &mut dyn FnMut() -> bool) {
+        self.start_again(newer);
+    }
+
+    /// The server's process is killed and another one started. Nobody is connected any more; what was
+    /// written is there, and what the server has had kept of persistent opens.
+    pub fn restart(&mut self) {
+        self.start_again(&mut || true);
+    }
+
+    /// What the server has had kept for the one that takes its place, by number.
+    #[must_use]
+    pub fn kept(&self) -> &BTreeMap<u64, Bytes> {
+        &self.kept
+    }
+
+    fn start_again(&mut self, newer: &mut dyn FnMut() -> bool) {
         self.fs.crash(newer);
         let lost = Seen::Outside(Outside::Lost);
         self.panel.tell(self.now, &lost);
@@ -223,7 +242,9 @@ impl Pair {
         seed[0] = self.starts;
         self.engine = Engine::new(self.config.clone(), seed);
         self.engine.observe(self.panel.observer());
-        self.check();
+        let kept = self.kept.iter().map(|(id, r)| (*id, r.clone())).collect();
+        self.engine.restore(self.now, kept);
+        self.settle();
     }
 
     /// Whether the client is connected.
@@ -379,6 +400,7 @@ impl Pair {
                     self.engine.closed(self.now, conn);
                     self.check();
                 }
+                Action::Store(news) => keep(&mut self.kept, news),
                 Action::Event(event) => self.events.push(event),
             }
         }
@@ -445,6 +467,16 @@ impl Pair {
         }
         assert_eq!(self.counts(), Counts::default(), "objects are left over");
         assert_eq!(self.fs.open_handles(), 0, "backend handles are left open");
+    }
+}
+
+/// Keeps what a server has had kept.
+pub(crate) fn keep(kept: &mut BTreeMap<u64, Bytes>, news: Vec<Keep>) {
+    for Keep { id, record } in news {
+        match record {
+            Some(record) => kept.insert(id, record),
+            None => kept.remove(&id),
+        };
     }
 }
 

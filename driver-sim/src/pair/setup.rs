@@ -155,6 +155,7 @@ impl Builder {
             engine,
             config: self.config,
             starts: 0,
+            kept: BTreeMap::new(),
             panel,
             invariants: true,
             fault: None,

@@ -184,7 +184,7 @@ impl Host {
                     }
                     self.engine.closed(self.now, conn);
                 }
-                Action::Event(_) => {}
+                Action::Event(_) | Action::Store(_) => {}
             }
         }
         // All tables are walked, which takes long where they are large.

@@ -22,6 +22,7 @@ mod tree_disconnect;
 mod write;
 
 pub(crate) use cancel::cancel;
+pub(crate) use create::restore;
 
 use bytes::Bytes;
 use smb_proto::dtyp::AccessMask;

@@ -77,6 +77,14 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &Request, raw: &Bytes) -> CmdResul
                 .contains(GlobalCapabilities::MULTI_CHANNEL),
     );
     capabilities.set(
+        GlobalCapabilities::PERSISTENT_HANDLES,
+        config.persistent_handles()
+            && dialect.is_smb3()
+            && request
+                .capabilities
+                .contains(GlobalCapabilities::PERSISTENT_HANDLES),
+    );
+    capabilities.set(
         GlobalCapabilities::ENCRYPTION,
         cipher.is_some() && dialect != Dialect::Smb311,
     );

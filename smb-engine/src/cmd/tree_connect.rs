@@ -84,7 +84,8 @@ fn connect(
         return Err(Refusal(NtStatus::ACCESS_DENIED));
     }
     let encrypt = encryption >= EncryptionPolicy::Desired && can_seal;
-    let response = describe(&share, access, encrypt);
+    let smb3 = dialect.is_some_and(Dialect::is_smb3) && cx.core.config.durable_handles;
+    let response = describe(&share, access, encrypt, smb3);
     let shown = match &share {
         TreeShare::Pipe => "IPC$".to_owned(),
         TreeShare::Disk(share) => share.name.clone(),
@@ -172,7 +173,18 @@ fn admit(
 }
 
 /// What the client is told about the share ([MS-SMB2] 2.2.10).
-fn describe(share: &TreeShare, access: AccessMask, encrypt: bool) -> tree_connect::Response {
+fn describe(
+    share: &TreeShare,
+    access: AccessMask,
+    encrypt: bool,
+    persistent: bool,
+) -> tree_connect::Response {
+    let mut capabilities = ShareCapabilities::empty();
+    let available = matches!(share, TreeShare::Disk(s) if s.continuous_availability);
+    capabilities.set(
+        ShareCapabilities::CONTINUOUS_AVAILABILITY,
+        available && persistent,
+    );
     let mut flags = ShareFlags::empty();
     flags.set(ShareFlags::ENCRYPT_DATA, encrypt);
     let filtered = matches!(share, TreeShare::Disk(s) if s.hide_unreadable);
@@ -183,7 +195,7 @@ fn describe(share: &TreeShare, access: AccessMask, encrypt: bool) -> tree_connec
             TreeShare::Disk(_) => ShareType::DISK,
         },
         share_flags: flags,
-        capabilities: ShareCapabilities::empty(),
+        capabilities,
         maximal_access: access.bits(),
     }
 }

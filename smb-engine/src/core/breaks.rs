@@ -11,7 +11,7 @@ use smb_proto::{Command, Header, NtStatus};
 use super::caching::{self, Around, Caching, Contention, Notice};
 use super::durable;
 use super::lease::{Lease, LeaseOwner, LeaseRequest};
-use super::{Core, File, FileOpen, Open, Timer};
+use super::{Core, File, FileOpen, Open, Timer, persistent};
 use crate::dispatch;
 use crate::output::{Answer, Body, ConnId, Outbound, Output};
 use crate::table::Id;
@@ -75,6 +75,7 @@ fn set(core: &mut Core, holder: Holder, caching: Caching) {
             if let Some(l) = core.leases.get_mut(id) {
                 l.caching = caching;
             }
+            lease_changed(core, id);
         }
         Holder::Oplock(id) => {
             if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) {
@@ -86,7 +87,16 @@ fn set(core: &mut Core, holder: Holder, caching: Caching) {
                     Cache::Oplock(caching)
                 };
             }
+            persistent::changed(core, id);
         }
+    }
+}
+
+/// Opens that outlive the server tell of their lease.
+fn lease_changed(core: &mut Core, id: Id<Lease>) {
+    let opens = core.leases.get(id).map(|l| l.opens.clone());
+    for open in opens.unwrap_or_default() {
+        persistent::changed(core, open);
     }
 }
 
@@ -203,7 +213,9 @@ fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
     };
     let opens = opens.unwrap_or_default();
     let told = opens.iter().any(|open| send(core, *open, body));
-    if !told {
+    // A client that may be long in coming back is told then.
+    let waits = opens.iter().any(|open| durable::stays(core, *open));
+    if !told && !waits {
         unreachable(core, now, holder, &opens);
     } else if notice.acknowledge {
         let after = core.config.limits.break_after;
@@ -218,6 +230,28 @@ fn unreachable(core: &mut Core, now: Now, holder: Holder, opens: &[Id<Open>]) {
     for id in opens {
         durable::give_way(core, now, *id);
     }
+}
+
+/// The client of an open has come back: it learns of a break that has begun meanwhile.
+pub(crate) fn tell_again(core: &mut Core, open: Id<Open>) {
+    let cache = core.opens.get(open).and_then(Open::file).map(|f| f.cache);
+    let holder = match cache {
+        Some(Cache::Lease(id)) => Holder::Lease(id),
+        Some(Cache::Oplock(_)) => Holder::Oplock(open),
+        Some(Cache::None) | None => return,
+    };
+    let Some((c, to)) = caching(core, holder).and_then(|c| Some((c, c.breaking()?))) else {
+        return;
+    };
+    let notice = Notice {
+        from: c.state(),
+        to,
+        acknowledge: true,
+    };
+    core.later.push_back(match holder {
+        Holder::Lease(id) => Later::Lease(id, notice),
+        Holder::Oplock(id) => Later::Oplock(id, notice),
+    });
 }
 
 fn timer(holder: Holder) -> Timer {
@@ -374,6 +408,7 @@ pub(crate) fn acknowledge_lease(
         caching::BadAck::TooMuch => NtStatus::REQUEST_NOT_ACCEPTED,
     })?;
     let row = lease.file;
+    lease_changed(core, id);
     core.timers.clear(Timer::LeaseBreak(id));
     if let Some(notice) = more {
         core.later.push_back(Later::Lease(id, notice));
@@ -488,6 +523,7 @@ pub(crate) fn grant(core: &mut Core, id: Id<Open>, asked: &CacheRequest, changed
             new
         }
     };
+    lease_changed(core, lease_id);
     if let Some(l) = core.leases.get_mut(lease_id) {
         l.opens.push(id);
     }

@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use smb_proto::Guid;
 use smb_proto::create_ctx::LeaseState;
 use smb_proto::dtyp::Sid;
 use smb_proto::id::FileId;
 use smb_proto::msg::create::CreateAction;
+use smb_proto::{Guid, NtStatus};
 
 use super::breaks::Cache;
-use super::{Core, Op, Open, Session, Timer, Tree, teardown};
+use super::sequence::Sequence;
+use super::{Core, FileOpen, Op, Open, Session, Timer, Tree, breaks, persistent, teardown};
 use crate::output::ConnId;
 use crate::table::Id;
 use crate::time::Now;
@@ -22,9 +23,26 @@ const DEFAULT_FOR: Duration = Duration::from_secs(60);
 /// The longest time that a client may name.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// The longest time for a resilient open (MaxResiliencyTimeout), and for one that names none; Windows:
+/// 300 and 120 seconds.
+const RESILIENT_LONGEST: Duration = Duration::from_secs(300);
+const RESILIENT_FOR: Duration = Duration::from_secs(120);
+
+/// What an open outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its connection, as long as nobody else comes near the file (Open.IsDurable).
+    Durable,
+    /// Its connection, whoever comes (Open.IsResilient).
+    Resilient,
+    /// The server too (Open.IsPersistent).
+    Persistent,
+}
+
 /// What makes an open durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Durable {
+    pub(crate) kind: Kind,
     /// Open.CreateGuid of version 2.
     pub(crate) create_guid: Option<Guid>,
     /// Open.DurableOpenTimeout.
@@ -55,12 +73,43 @@ pub(crate) fn timeout(asked_ms: u32) -> Duration {
     }
 }
 
+/// The time for which a resilient open waits; `None` if that is too long (3.3.5.15.9).
+pub(crate) fn resilient_timeout(asked_ms: u32) -> Option<Duration> {
+    match asked_ms {
+        0 => Some(RESILIENT_FOR),
+        ms => Some(Duration::from_millis(u64::from(ms))).filter(|t| *t <= RESILIENT_LONGEST),
+    }
+}
+
+/// Makes an open resilient. One that outlives the server does anyway.
+pub(crate) fn make_resilient(core: &mut Core, id: Id<Open>, timeout: Duration) {
+    let before = core
+        .opens
+        .get(id)
+        .and_then(Open::file)
+        .and_then(|f| f.durable);
+    if before.is_some_and(|d| d.kind == Kind::Persistent) {
+        return;
+    }
+    let durable = Durable {
+        kind: Kind::Resilient,
+        create_guid: before.and_then(|d| d.create_guid),
+        timeout,
+    };
+    make(core, id, durable);
+}
+
 /// Whether this open may be made durable: it is of a file, and its client caches the handle, so that
 /// the server can have it back at any time (3.3.5.9.6, 3.3.5.9.10).
-pub(crate) fn possible(core: &Core, id: Id<Open>) -> bool {
+///
+/// One that is to outlive the server may be any open of a file: what it caches does not matter.
+pub(crate) fn possible(core: &Core, id: Id<Open>, kind: Kind) -> bool {
     let Some(f) = core.opens.get(id).and_then(Open::file) else {
         return false;
     };
+    if kind == Kind::Persistent {
+        return !f.directory && f.snapshot.is_none();
+    }
     let handle = cached(core, f.cache).contains(LeaseState::HANDLE);
     handle && !f.directory && f.at.stream.is_none()
 }
@@ -82,9 +131,14 @@ fn outlives(core: &Core, id: Id<Open>) -> bool {
     let Some(open) = core.opens.get(id).filter(|o| !o.closing) else {
         return false;
     };
-    let Some(f) = open.file().filter(|f| f.durable.is_some()) else {
+    let Some(f) = open.file() else {
         return false;
     };
+    match f.durable.map(|d| d.kind) {
+        None => return false,
+        Some(Kind::Durable) => {}
+        Some(Kind::Resilient | Kind::Persistent) => return true,
+    }
     let breaking = match f.cache {
         Cache::None => false,
         Cache::Oplock(c) => c.breaking().is_some(),
@@ -141,6 +195,10 @@ pub(crate) struct Claim {
     /// Version 2 names the CREATE.
     pub(crate) create_guid: Option<Guid>,
     pub(crate) lease: Option<super::lease::LeaseRequest>,
+    /// SMB2_DHANDLE_FLAG_PERSISTENT, where connection and share have such opens.
+    pub(crate) persistent: bool,
+    /// ClientGuid of the connection.
+    pub(crate) client: Guid,
     pub(crate) who: Sid,
 }
 
@@ -156,11 +214,24 @@ pub(crate) enum NotYours {
 /// The durable open that a claim names, if it may be taken up (3.3.5.9.7, 3.3.5.9.12).
 pub(crate) fn find(core: &Core, claim: &Claim) -> Result<Id<Open>, NotYours> {
     let id = core.durables.get(&claim.file_id.persistent).copied();
-    let id = id.ok_or(NotYours::NotFound)?;
+    // Who has not heard of its open knows the name of its CREATE.
+    let by_name = || {
+        let create = claim.create_guid.filter(|_| claim.persistent)?;
+        let client = claim.client;
+        match core.creates.get(&CreateKey { client, create })? {
+            Made::Open(id) => Some(*id),
+            Made::Pending(_) => None,
+        }
+    };
+    let id = id.or_else(by_name).ok_or(NotYours::NotFound)?;
     let open = core.opens.get(id).ok_or(NotYours::NotFound)?;
     let f = open.file().ok_or(NotYours::NotFound)?;
     let durable = f.durable.ok_or(NotYours::NotFound)?;
     if !open.disconnected || open.closing || durable.create_guid != claim.create_guid {
+        return Err(NotYours::NotFound);
+    }
+    // Before the server has ended too, a durable open is not made persistent, nor the other way round.
+    if (durable.kind == Kind::Persistent) != claim.persistent {
         return Err(NotYours::NotFound);
     }
     let lease = match f.cache {
@@ -188,9 +259,13 @@ pub(crate) fn take_up(
     session: Id<Session>,
     tree: Id<Tree>,
     conn: ConnId,
+    channel_sequence: u16,
 ) {
     core.timers.clear(Timer::Durable(id));
     if let Some(open) = core.opens.get_mut(id) {
+        if open.running == 0 {
+            open.sequence = Sequence::new(channel_sequence);
+        }
         open.disconnected = false;
         open.session = session;
         open.tree = tree;
@@ -201,6 +276,7 @@ pub(crate) fn take_up(
     if let Some(s) = core.sessions.get_mut(session) {
         s.opens.insert(id);
     }
+    breaks::tell_again(core, id);
 }
 
 /// An open is used: its CREATE has been heard of, and cannot be meant any more (Open.IsReplayEligible).
@@ -208,6 +284,10 @@ pub(crate) fn used(core: &mut Core, id: Id<Open>) {
     let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) else {
         return;
     };
+    // One that outlives the server can always be asked for again.
+    if f.persistent() {
+        return;
+    }
     if let Some(key) = f.replayable.take() {
         core.creates.remove(&key);
     }
@@ -229,6 +309,9 @@ pub(crate) fn release(core: &mut Core, id: Id<Open>, open: &Open) {
     if core.durables.get(&persistent) == Some(&id) {
         core.durables.remove(&persistent);
     }
+    if open.file().is_some_and(FileOpen::persistent) {
+        persistent::gone(core, persistent);
+    }
     if let Some(key) = open.file().and_then(|f| f.replayable)
         && core.creates.get(&key) == Some(&Made::Open(id))
     {
@@ -238,12 +321,35 @@ pub(crate) fn release(core: &mut Core, id: Id<Open>, open: &Open) {
 
 /// A disconnected open stands in the way of somebody who is there: it is given up ([MS-SMB2] 3.3.4.6,
 /// 3.3.4.7). Says whether it was one.
+///
+/// Resilient and persistent ones stay.
 pub(crate) fn give_way(core: &mut Core, now: Now, id: Id<Open>) -> bool {
-    let waits = core.opens.get(id).is_some_and(|o| o.disconnected);
+    let waits = core.opens.get(id).is_some_and(|o| o.disconnected) && !stays(core, id);
     if waits {
         teardown::close_open(core, now, id);
     }
     waits
+}
+
+/// Whether an open waits for its client whoever else comes near the file.
+pub(crate) fn stays(core: &Core, id: Id<Open>) -> bool {
+    let durable = core
+        .opens
+        .get(id)
+        .and_then(Open::file)
+        .and_then(|f| f.durable);
+    durable.is_some_and(|d| d.kind != Kind::Durable)
+}
+
+/// Whether an open of the file that waits for its client keeps everybody else off: it outlives the
+/// server, and its client does not cache the handle, which could be asked back (3.3.5.9).
+pub(crate) fn keeps_off(core: &Core, row: Id<super::File>) -> bool {
+    let opens = core.files.get(row).map(|r| r.opens.as_slice());
+    opens.unwrap_or_default().iter().any(|id| {
+        let open = core.opens.get(*id).filter(|o| o.disconnected && !o.closing);
+        let file = open.and_then(Open::file).filter(|f| f.persistent());
+        file.is_some_and(|f| !cached(core, f.cache).contains(LeaseState::HANDLE))
+    })
 }
 
 /// Makes an open durable.
@@ -256,26 +362,42 @@ pub(crate) fn make(core: &mut Core, id: Id<Open>, durable: Durable) {
         f.durable = Some(durable);
         core.durables.insert(persistent, id);
     }
+    persistent::changed(core, id);
 }
 
 /// Applications that are restarted elsewhere take over what they had open ([MS-SMB2] 3.3.5.9.13): what
 /// the same application has open from another client ends.
+///
+/// # Errors
+/// What is open belongs to a version that is not older: nothing ends.
 pub(crate) fn take_over(
     core: &mut Core,
     now: Now,
     row: Id<super::File>,
     app: AppInstance,
     client: Guid,
-) {
+) -> Result<(), NtStatus> {
     let opens = core.files.get(row).map(|r| r.opens.clone());
+    let mut older = Vec::new();
     for id in opens.unwrap_or_default() {
-        let older = core.opens.get(id).and_then(Open::file).is_some_and(|f| {
-            f.client != client && f.app.is_some_and(|a| a.id == app.id && a.yields_to(app))
-        });
-        if older {
-            teardown::close_open(core, now, id);
+        let file = core
+            .opens
+            .get(id)
+            .filter(|o| !o.closing)
+            .and_then(Open::file);
+        let file = file.filter(|f| f.client != client);
+        let Some(other) = file.and_then(|f| f.app).filter(|a| a.id == app.id) else {
+            continue;
+        };
+        if !other.yields_to(app) {
+            return Err(NtStatus::FILE_FORCED_CLOSED);
         }
+        older.push(id);
     }
+    for id in older {
+        teardown::close_open(core, now, id);
+    }
+    Ok(())
 }
 
 /// AppInstanceId and AppInstanceVersion of an open.
@@ -297,11 +419,11 @@ impl AppInstance {
     }
 }
 
-/// The server ends: nothing outlives its connection any more.
+/// The server ends: nothing outlives its connection any more but what outlives the server.
 pub(crate) fn end_all(core: &mut Core, now: Now) {
     for id in core.opens.ids() {
         if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) {
-            f.durable = None;
+            f.durable = f.durable.filter(|d| d.kind == Kind::Persistent);
         }
         give_way(core, now, id);
     }

@@ -14,6 +14,7 @@ pub(crate) fn check(core: &Core) -> Result<(), String> {
     opens(core)?;
     files(core)?;
     leases(core)?;
+    super::persistent::check(core)?;
     operations(core)
 }
 

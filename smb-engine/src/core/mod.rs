@@ -18,6 +18,7 @@ pub(crate) mod name;
 pub(crate) mod notify;
 mod op;
 mod open;
+pub(crate) mod persistent;
 pub(crate) mod pipe_view;
 pub(crate) mod range_lock;
 pub(crate) mod rename;
@@ -79,6 +80,8 @@ pub(crate) struct Core {
     pub(crate) durables: BTreeMap<u64, Id<Open>>,
     /// CREATEs that their clients may repeat.
     pub(crate) creates: BTreeMap<durable::CreateKey, durable::Made>,
+    /// What the driver keeps of persistent opens, and what of that may have changed.
+    pub(crate) kept: persistent::Kept,
     /// What follows an acknowledgment of a break, once that is answered.
     pub(crate) later: VecDeque<breaks::Later>,
     /// Opens with a [`Watch`], so that a change need not look at all opens.
@@ -113,6 +116,10 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut entropy = Entropy::new(seed);
+        // Clients come back with the numbers of the server that was there before this one; they must
+        // not name anything else then.
+        let epoch = u64::from(u32::from_le_bytes(entropy.bytes())) & 0x7fff_ffff;
         let shares = config
             .shares
             .iter()
@@ -121,7 +128,7 @@ impl Core {
         Self {
             config: Arc::new(config),
             shares,
-            entropy: Entropy::new(seed),
+            entropy,
             conns: Table::default(),
             sessions: Table::default(),
             session_by_wire: BTreeMap::new(),
@@ -133,6 +140,7 @@ impl Core {
             lease_by_owner: BTreeMap::new(),
             durables: BTreeMap::new(),
             creates: BTreeMap::new(),
+            kept: persistent::Kept::default(),
             later: VecDeque::new(),
             watching: BTreeSet::new(),
             file_by_key: BTreeMap::new(),
@@ -145,7 +153,7 @@ impl Core {
             removed_meanwhile: BTreeMap::new(),
             removals: 0,
             next_async_id: 1,
-            next_persistent_id: 1,
+            next_persistent_id: (epoch << 32) | 1,
             #[cfg(feature = "stub-crypto")]
             stub_crypto: false,
             #[cfg(feature = "mutations")]
@@ -157,6 +165,11 @@ impl Core {
     /// Queues something for the driver.
     pub(crate) fn emit(&mut self, output: Output) {
         self.out.push_back(output);
+    }
+
+    /// Queues something that the driver has to do before everything that it has not fetched yet.
+    pub(crate) fn emit_first(&mut self, output: Output) {
+        self.out.push_front(output);
     }
 
     /// Queues an event for the driver.

@@ -9,7 +9,7 @@ use smb_proto::dtyp::AccessMask;
 use smb_proto::id::FileId;
 use smb_proto::msg::create::{CreateAction, CreateOptions, ShareAccess};
 
-use super::durable::{AppInstance, CreateKey, Durable};
+use super::durable::{AppInstance, CreateKey, Durable, Kind};
 use super::sequence::{LockSequence, Sequence};
 use super::{File, Op, Session, Tree};
 use crate::config::BackendId;
@@ -128,6 +128,13 @@ pub(crate) struct Scan {
     /// The extended attribute with which the next query of all goes on ([MS-FSA] 2.1.1.6
     /// NextEaEntry), counted from zero.
     pub(crate) next_ea: usize,
+}
+
+impl FileOpen {
+    /// It outlives the server (Open.IsPersistent).
+    pub(crate) fn persistent(&self) -> bool {
+        self.durable.is_some_and(|d| d.kind == Kind::Persistent)
+    }
 }
 
 impl Open {

@@ -7,7 +7,7 @@ use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::ShareAccess;
 
 use super::share_mode::{Claim, Kin, SHARED, compatible};
-use super::{Core, File, FileOpen, Open, notify};
+use super::{Core, File, FileOpen, Open, notify, persistent};
 use crate::names::same_name;
 use crate::table::Id;
 use crate::time::Now;
@@ -79,7 +79,11 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
             && o.backend == backend
             && o.snapshot.is_none()
         {
+            let before = o.at.clone();
             moved(&mut o.at, &from, to, directory);
+            if o.at != before {
+                persistent::changed(core, other);
+            }
         }
     }
     for row in core.rows_of(node) {

@@ -73,6 +73,11 @@ impl LockSequence {
         false
     }
 
+    /// What is known of each index.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, u8)> {
+        self.0.iter().map(|(index, number)| (*index, *number))
+    }
+
     /// A LOCK with this number has succeeded.
     pub(crate) fn succeeded(&mut self, index: u32, number: u8) {
         if (1..=BUCKETS).contains(&index) {

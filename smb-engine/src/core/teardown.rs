@@ -129,6 +129,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
         }
     }
     if goes {
+        super::persistent::file_changed(core, f.file);
         super::notify::directory_goes(core, now, f.file);
     }
     let write_time = super::write_time::closed(core, now, &f);
@@ -196,6 +197,7 @@ pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal
         Some(row) if !row.opens.is_empty() => {
             row.removing = false;
             row.delete_pending = None;
+            super::persistent::file_changed(core, r.row);
         }
         _ => drop_row(core, r.row),
     }

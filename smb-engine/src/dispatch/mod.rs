@@ -13,6 +13,7 @@ pub(crate) use pending::{complete, go_async, interim_due, interrupt, wake};
 
 use crate::cmd::{self, Cx, Outcome, Step};
 use crate::core::durable::Made;
+use crate::core::persistent;
 use crate::core::{Chain, ConnState, Core, LastFile, Op, Related, Wait};
 use crate::error::Fault;
 use crate::link::{Element, Inbound};
@@ -171,6 +172,7 @@ fn begin(core: &mut Core, now: Now, chain_id: Id<Chain>, conn: ConnId, element: 
 
 /// Takes what a command has come to: parks the operation or finishes it.
 pub(crate) fn settle(core: &mut Core, now: Now, op: Id<Op>, step: cmd::CmdResult) {
+    may_have_changed(core, op);
     let outcome = match step {
         Ok(Step::Wait(phase)) => {
             pending::park(core, now, op, phase);
@@ -180,6 +182,23 @@ pub(crate) fn settle(core: &mut Core, now: Now, op: Id<Op>, step: cmd::CmdResult
         Err(Refusal(status)) => Outcome::Error(status, error::Response::default()),
     };
     finish(core, now, op, outcome);
+}
+
+/// What is kept of opens that outlive the server may have changed with these commands.
+fn may_have_changed(core: &mut Core, op: Id<Op>) {
+    let Some((op, open)) = core.ops.get(op).and_then(|op| Some((op, op.open?))) else {
+        return;
+    };
+    match op.header.command() {
+        Some(Command::Create | Command::Lock | Command::Ioctl) => persistent::changed(core, open),
+        Some(Command::SetInfo) => {
+            let row = core.opens.get(open).and_then(crate::core::Open::file);
+            if let Some(row) = row.map(|f| f.file) {
+                persistent::file_changed(core, row);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Ends an operation and goes on with its chain.

@@ -94,6 +94,14 @@ pub fn digest(output: &Output) -> u64 {
             hash.word(conn.to_u64());
             closing(reason, &mut hash);
         }
+        Output::Store(news) => {
+            hash.word(7);
+            for keep in news {
+                hash.word(keep.id);
+                hash.word(u64::from(keep.record.is_some()));
+                hash.bytes(keep.record.as_deref().unwrap_or_default());
+            }
+        }
         Output::Event(event) => {
             hash.word(6);
             match event {

@@ -12,12 +12,14 @@
 
 mod digest;
 mod frame;
-mod pack;
+pub(crate) mod pack;
 mod types;
 
 pub use digest::digest;
 pub use frame::{Entry, Frame, HEAD_LEN, Head, MAGIC, MAX_FRAME};
 pub use pack::DecodeError;
+
+use bytes::Bytes;
 
 use crate::Peer;
 use crate::error::Fault;
@@ -53,6 +55,8 @@ pub enum InputRef<'a> {
     Timeout,
     /// [`Server::handle_control`]
     Control(Control),
+    /// [`Server::restore`]
+    Restore(&'a [(u64, Bytes)]),
 }
 
 /// One input of a server, as it is read from a journal.
@@ -73,6 +77,8 @@ pub enum Input {
     Timeout,
     /// See [`InputRef::Control`].
     Control(Control),
+    /// See [`InputRef::Restore`].
+    Restore(Vec<(u64, Bytes)>),
 }
 
 impl Input {
@@ -92,6 +98,7 @@ impl Input {
             }
             Self::Timeout => server.handle_timeout(now),
             Self::Control(control) => server.handle_control(now, control),
+            Self::Restore(kept) => server.restore(now, kept),
         }
     }
 }

@@ -24,14 +24,14 @@ pub enum DecodeError {
 }
 
 /// Bytes being read.
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (head, rest) = self
             .0
             .split_at_checked(len)
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (head, rest) = self
             .0
             .split_first_chunk::<N>()
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A length, which cannot exceed what is left: nothing takes less than a byte.
-    pub(super) fn len(&mut self) -> Result<usize, DecodeError> {
+    pub(crate) fn len(&mut self) -> Result<usize, DecodeError> {
         let len = u32::from_le_bytes(self.array()?);
         let len = usize::try_from(len).map_err(|_| DecodeError::Value("length"))?;
         if len > self.0.len() {
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing may follow.
-    pub(super) fn end(&self, what: &'static str) -> Result<(), DecodeError> {
+    pub(crate) fn end(&self, what: &'static str) -> Result<(), DecodeError> {
         if self.0.is_empty() {
             Ok(())
         } else {
@@ -70,13 +70,13 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes a length.
-pub(super) fn put_len(len: usize, out: &mut Vec<u8>) {
+pub(crate) fn put_len(len: usize, out: &mut Vec<u8>) {
     // What does not fit is cut when the frame is found too long.
     out.extend(u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 /// A value that can be written down.
-pub(super) trait Pack: Sized {
+pub(crate) trait Pack: Sized {
     fn pack(&self, out: &mut Vec<u8>);
     fn unpack(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
 }
@@ -284,4 +284,4 @@ macro_rules! choice {
     };
 }
 
-pub(super) use {choice, record};
+pub(crate) use {choice, record};

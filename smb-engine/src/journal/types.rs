@@ -235,7 +235,7 @@ record! {
     Share {
         name comment backend capabilities file_system max_name read_only browseable guest_ok
         guest_only encryption valid_users invalid_users read_list write_list admin_users
-        force_identity hosts_allow hosts_deny max_connections oplocks hide_unreadable
+        force_identity hosts_allow hosts_deny max_connections oplocks continuous_availability hide_unreadable
         canonical_inherited
     }
     Config {
@@ -342,6 +342,14 @@ impl InputRef<'_> {
                 out.push(6);
                 control.pack(out);
             }
+            Self::Restore(kept) => {
+                out.push(7);
+                put_len(kept.len(), out);
+                for (id, record) in kept {
+                    id.pack(out);
+                    record.pack(out);
+                }
+            }
         }
     }
 }
@@ -356,6 +364,11 @@ impl Input {
             4 => Self::Completion(Pack::unpack(r)?, Pack::unpack(r)?),
             5 => Self::Timeout,
             6 => Self::Control(Pack::unpack(r)?),
+            7 => {
+                let len = r.len()?;
+                let one = |_| Ok((Pack::unpack(r)?, Pack::unpack(r)?));
+                Self::Restore((0..len).map(one).collect::<Result<_, DecodeError>>()?)
+            }
             _ => return Err(DecodeError::Value("input")),
         })
     }

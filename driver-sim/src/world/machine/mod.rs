@@ -99,6 +99,8 @@ pub(super) struct Machine {
     pub(super) outside: std::collections::VecDeque<Step>,
     /// How often the server was started.
     starts: u64,
+    /// What servers have had kept for those that take their place.
+    kept: BTreeMap<u64, Bytes>,
     pub(super) dice: Dice,
     hash: Fnv,
     pub(super) panel: Panel,
@@ -133,6 +135,7 @@ impl Machine {
             accounts: server::accounts(),
             outside: outside.cloned().collect(),
             starts: 0,
+            kept: BTreeMap::new(),
             dice: Dice::new(plan.seed, 2),
             hash: Fnv(0xcbf2_9ce4_8422_2325),
             panel,
@@ -285,6 +288,7 @@ impl Machine {
             }
             Action::Lookup(token, query) => self.ask(Question::Lookup(token, query)),
             Action::Close(conn, reason) => self.close(conn, &reason)?,
+            Action::Store(news) => crate::pair::keep(&mut self.kept, news),
             Action::Event(event) => self.tell_event(&event),
         }
         Ok(())
@@ -422,6 +426,9 @@ impl Machine {
         self.starts += 1;
         self.engine = server::engine(&self.plan, &self.disk.fs, self.starts);
         self.engine.observe(Box::new(self.eye.clone()));
+        let kept = self.kept.iter().map(|(id, r)| (*id, r.clone())).collect();
+        self.engine.restore(self.now, kept);
+        self.settle()?;
         for actor in 0..self.actors.len() {
             if self.actors[actor].is_connected() {
                 self.actor_lost(actor)?;

@@ -1,16 +1,20 @@
 //! Opens that are made durable, taken up again, and CREATEs that are repeated: [MS-SMB2] 3.3.5.9.6,
 //! 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12 and 3.3.5.9.13.
 
-use smb_proto::create_ctx::{DurableResponse, DurableResponseV2, Lease, RawContext, Requested};
+use smb_proto::create_ctx::{
+    DurableFlags, DurableResponse, DurableResponseV2, Lease, RawContext, Requested,
+};
 use smb_proto::header::HeaderFlags;
+use smb_proto::id::FileId;
 use smb_proto::msg::OplockLevel;
 use smb_proto::msg::create::{CreateAction, Request};
-use smb_proto::{Guid, NtStatus};
+use smb_proto::msg::negotiate::GlobalCapabilities;
+use smb_proto::{Dialect, Guid, NtStatus};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{State, cache, done, reply, wait};
-use crate::core::durable::{self, AppInstance, Claim, CreateKey, Durable, Made, NotYours};
-use crate::core::{Conn, Wake, breaks};
+use crate::core::durable::{self, AppInstance, Claim, CreateKey, Durable, Kind, Made, NotYours};
+use crate::core::{Conn, FileOpen, Wake, breaks};
 use crate::status::Refusal;
 use crate::vfs::{VfsOp, VfsReply};
 
@@ -39,7 +43,8 @@ pub(super) fn start(
     let Some(negotiated) = conn.and_then(Conn::negotiated) else {
         return Ok(Ok(Survival::default()));
     };
-    let (client, smb3) = (negotiated.client_guid, negotiated.dialect.is_smb3());
+    let (client, dialect) = (negotiated.client_guid, negotiated.dialect);
+    let smb3 = dialect.is_smb3();
     let first = [all.durable.is_some(), all.durable_reconnect.is_some()];
     let second = [all.durable_v2.is_some(), all.durable_reconnect_v2.is_some()];
     // The two versions do not mix. Who reconnects may ask with version 1 besides (3.3.5.9.7).
@@ -47,21 +52,45 @@ pub(super) fn start(
         return Err(INVALID);
     }
     if let Some(r) = &all.durable_reconnect {
-        return reconnect(cx, request, oplocks, r.file_id, None, None).map(Err);
+        let what = Reconnect::plain(r.file_id);
+        return reconnect(cx, request, oplocks, what).map(Err);
     }
+    let lasting = negotiated
+        .capabilities
+        .contains(GlobalCapabilities::PERSISTENT_HANDLES)
+        && cx
+            .tree()?
+            .1
+            .disk()
+            .is_some_and(|s| s.continuous_availability);
     if let Some(r) = all.durable_reconnect_v2.as_ref().filter(|_| smb3) {
-        let guid = Some(r.create_guid);
-        return reconnect(cx, request, oplocks, r.file_id, guid, None).map(Err);
+        let what = Reconnect {
+            create_guid: Some(r.create_guid),
+            persistent: r.flags.contains(DurableFlags::PERSISTENT),
+            ..Reconnect::plain(r.file_id)
+        };
+        if what.persistent && !lasting {
+            return Err(Refusal(NtStatus::OBJECT_NAME_NOT_FOUND));
+        }
+        return reconnect(cx, request, oplocks, what).map(Err);
     }
     let mut survival = Survival {
         client,
         ..Survival::default()
     };
+    survival.app = all.app_instance_id.filter(|_| smb3).map(|a| AppInstance {
+        id: a.app_instance_id,
+        version: all
+            .app_instance_version
+            .filter(|_| dialect == Dialect::Smb311)
+            .map(|v| (v.high, v.low)),
+    });
     if !cx.core.config.durable_handles {
         return Ok(Ok(survival));
     }
     if all.durable.is_some() {
         survival.durable = Some(Durable {
+            kind: Kind::Durable,
             create_guid: None,
             timeout: durable::VERSION_1_FOR,
         });
@@ -70,12 +99,13 @@ pub(super) fn start(
         return Ok(Ok(survival));
     };
     survival.durable = Some(Durable {
+        kind: if lasting && v2.flags.contains(DurableFlags::PERSISTENT) {
+            Kind::Persistent
+        } else {
+            Kind::Durable
+        },
         create_guid: Some(v2.create_guid),
         timeout: durable::timeout(v2.timeout_ms),
-    });
-    survival.app = all.app_instance_id.map(|a| AppInstance {
-        id: a.app_instance_id,
-        version: all.app_instance_version.map(|v| (v.high, v.low)),
     });
     let key = CreateKey {
         client,
@@ -108,16 +138,13 @@ fn repeated(
     let open = cx.core.opens.get(id).ok_or(DUPLICATE)?;
     let (session, _) = cx.session()?;
     if open.disconnected && replay {
-        let file_id = open.file_id;
-        let guid = Some(key.create);
-        return reconnect(
-            cx,
-            request,
-            oplocks,
-            file_id,
-            guid,
-            Some(request.requested_oplock_level),
-        );
+        let what = Reconnect {
+            create_guid: Some(key.create),
+            persistent: open.file().is_some_and(FileOpen::persistent),
+            repeated: Some(request.requested_oplock_level),
+            ..Reconnect::plain(open.file_id)
+        };
+        return reconnect(cx, request, oplocks, what);
     }
     if !replay || open.session != session {
         return Err(DUPLICATE);
@@ -156,15 +183,37 @@ fn use_open(cx: &mut Cx<'_>, id: crate::Id<crate::core::Open>) -> Result<(), Ref
     Ok(())
 }
 
+/// What somebody says about the open that is to be taken up.
+#[derive(Debug, Clone, Copy)]
+struct Reconnect {
+    file_id: FileId,
+    create_guid: Option<Guid>,
+    persistent: bool,
+    /// The request is the repetition of the CREATE that made it, with this level.
+    repeated: Option<OplockLevel>,
+}
+
+impl Reconnect {
+    fn plain(file_id: FileId) -> Self {
+        Self {
+            file_id,
+            create_guid: None,
+            persistent: false,
+            repeated: None,
+        }
+    }
+}
+
 /// Takes up a durable open again.
 fn reconnect(
     cx: &mut Cx<'_>,
     request: &Request,
     oplocks: bool,
-    file_id: smb_proto::id::FileId,
-    create_guid: Option<Guid>,
-    repeated: Option<OplockLevel>,
+    what: Reconnect,
 ) -> Result<CmdResult, Refusal> {
+    let repeated = what.repeated;
+    let client = cx.core.conns.get(cx.conn()?).and_then(Conn::negotiated);
+    let client = client.map_or(Guid::NIL, |n| n.client_guid);
     // Whatever oplock level is asked for besides.
     let lease = if oplocks {
         cache::lease(cx, request)?
@@ -174,9 +223,11 @@ fn reconnect(
     let (session, _) = cx.session()?;
     let (tree, row) = cx.tree()?;
     let claim = Claim {
-        file_id,
-        create_guid,
+        file_id: what.file_id,
+        create_guid: what.create_guid,
         lease,
+        persistent: what.persistent,
+        client,
         who: row.identity.sid,
     };
     let backend = row.disk().map(|share| share.backend);
@@ -196,7 +247,8 @@ fn reconnect(
         return Err(INVALID);
     }
     let conn = cx.conn()?;
-    durable::take_up(cx.core, id, session, tree, conn);
+    let sequence = cx.header()?.channel_sequence();
+    durable::take_up(cx.core, id, session, tree, conn, sequence);
     use_open(cx, id)?;
     look(
         cx,
@@ -284,7 +336,19 @@ pub(super) fn grant(
     if let Some(key) = survival.key {
         durable::made(cx.core, id, key, action);
     }
-    let Some(asked) = survival.durable.filter(|_| durable::possible(cx.core, id)) else {
+    let Some(asked) = survival.durable else {
+        return Ok(None);
+    };
+    // Who asks for more than is possible gets what there is.
+    let plain = Durable {
+        kind: Kind::Durable,
+        ..asked
+    };
+    let kinds = [asked, plain].into_iter();
+    let Some(asked) = kinds
+        .into_iter()
+        .find(|d| durable::possible(cx.core, id, d.kind))
+    else {
         return Ok(None);
     };
     durable::make(cx.core, id, asked);
@@ -296,7 +360,10 @@ fn durable_context(durable: Durable) -> RawContext {
         None => DurableResponse.to_raw(),
         Some(_) => DurableResponseV2 {
             timeout_ms: u32::try_from(durable.timeout.as_millis()).unwrap_or(u32::MAX),
-            flags: smb_proto::create_ctx::DurableFlags::empty(),
+            flags: match durable.kind {
+                Kind::Durable | Kind::Resilient => DurableFlags::empty(),
+                Kind::Persistent => DurableFlags::PERSISTENT,
+            },
         }
         .to_raw(),
     }

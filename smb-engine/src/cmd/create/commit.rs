@@ -213,7 +213,11 @@ fn enter(
         return Err(Refusal(NtStatus::INVALID_PARAMETER));
     }
     if let (Some(app), Some(row)) = (a.survival.app, cx.core.file_by_key.get(&key).copied()) {
-        durable::take_over(cx.core, cx.now, row, app, a.survival.client);
+        durable::take_over(cx.core, cx.now, row, app, a.survival.client)?;
+    }
+    let there = cx.core.file_by_key.get(&key);
+    if there.is_some_and(|row| durable::keeps_off(cx.core, *row)) {
+        return Err(Refusal(NtStatus::FILE_NOT_AVAILABLE));
     }
     let mut sharing = check_sharing(cx.core, &key, claim);
     if let Some(row) = cx.core.file_by_key.get(&key).copied() {
@@ -244,8 +248,8 @@ fn enter(
     sharing?;
     let persistent = cx.core.next_persistent_id;
     cx.core.next_persistent_id = persistent.wrapping_add(1);
-    if mutated!(cx.core, FileIdReused) && persistent > 7 {
-        cx.core.next_persistent_id = 1;
+    if mutated!(cx.core, FileIdReused) && persistent & 0xffff_ffff > 7 {
+        cx.core.next_persistent_id = (persistent & !0xffff_ffff) | 1;
     }
     let file = cx.core.file_row(key);
     let id = cx.core.opens.insert(Open {

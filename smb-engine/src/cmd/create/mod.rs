@@ -18,6 +18,7 @@ mod missing;
 mod pipe;
 mod reply;
 mod resolve;
+pub(crate) mod restore;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,8 @@ pub(crate) enum State {
     BreakingNew(Attempt, missing::Plan, Opened),
     /// The open was there already, and the backend is asked for what the answer shows of its file.
     Again(again::Again),
+    /// Of the server's own: the backend opens what an earlier server had open.
+    Restoring(restore::Restoring),
     /// Of the server's own: the backend removes what was created for nothing.
     Undoing(BackendId, Arc<Identity>, VfsHandle),
     /// Of the server's own: the backend takes a handle back.
@@ -89,6 +92,7 @@ impl State {
             | Self::BreakingNew(..) => true,
             Self::Breaking(_)
             | Self::Again(_)
+            | Self::Restoring(_)
             | Self::Overwriting(_)
             | Self::Undoing(..)
             | Self::GivingBack => false,
@@ -167,6 +171,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     }
     let step = match state {
         State::Again(again) => again::resume(cx, again, wake),
+        State::Restoring(restoring) => restore::resume(cx, restoring, wake),
         State::BreakingNew(a, plan, opened) => missing::go_on(cx, a, plan, opened, woken(&wake)),
         other => go_on(cx, other, wake),
     };
@@ -223,7 +228,9 @@ fn go_on(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Creating(a, plan) => missing::created(cx, a, plan, result),
         State::Overwriting(reserved) => commit::overwritten(cx, &reserved, result),
         // These wait for others, not for the backend.
-        State::Breaking(_) | State::BreakingNew(..) | State::Again(_) => Err(WRONG_REPLY),
+        State::Breaking(_) | State::BreakingNew(..) | State::Again(_) | State::Restoring(_) => {
+            Err(WRONG_REPLY)
+        }
         State::Undoing(backend, by, handle) => {
             failed(cx, "removing what was created for nothing", result);
             ask_close(cx, backend, by, handle)

@@ -8,6 +8,7 @@ mod interfaces;
 mod object_id;
 mod pipe;
 mod reparse;
+mod resiliency;
 mod snapshots;
 mod sparse;
 mod trim;
@@ -197,8 +198,8 @@ fn on_file(cx: &mut Cx<'_>, call: Call, input: &Bytes) -> CmdResult {
         FsctlCode::SRV_ENUMERATE_SNAPSHOTS => snapshots::start(cx, call),
         // 3.3.5.15.7: branch cache is off.
         FsctlCode::SRV_READ_HASH => Err(Refusal(NtStatus::HASH_NOT_SUPPORTED)),
-        // Also for codes that are known but that this volume has no use for: LMR_REQUEST_RESILIENCY,
-        // and QUERY_ON_DISK_VOLUME_INFO, which is of optical media alone ([MS-FSA] 2.1.5.10.23).
+        FsctlCode::LMR_REQUEST_RESILIENCY => resiliency::start(cx, call, input),
+        // Also for codes that are known but that this volume has no use for: QUERY_ON_DISK_VOLUME_INFO, which is of optical media alone ([MS-FSA] 2.1.5.10.23).
         _ => Err(INVALID_DEVICE_REQUEST),
     }
 }

@@ -75,6 +75,7 @@ fn share() -> Share {
         hosts_deny: Vec::new(),
         max_connections: 10,
         oplocks: false,
+        continuous_availability: false,
         hide_unreadable: false,
         canonical_inherited: true,
     }
@@ -224,6 +225,7 @@ impl Bench {
                         self.answers.push((id, a.header.status, a.body));
                     }
                 }
+                Output::Store(news) => assert!(news.is_empty(), "nothing outlives the server"),
                 Output::Event(event) => self.events.push(event),
                 Output::Close(..) | Output::Keys(..) | Output::Lookup(..) => {}
             }
