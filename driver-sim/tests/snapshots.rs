@@ -246,3 +246,32 @@ fn a_share_without_snapshots() {
     assert!(pair.create(tree, ops::open_dir(FIRST)).is_ok());
     pair.finish();
 }
+
+/// As in CREATE, a component of the new name that names a snapshot stands for the snapshot, in which
+/// nothing gets a name.
+#[test]
+fn no_new_names_in_the_past() {
+    let (mut pair, tree) = three_states();
+    let f = pair.open(tree, "d\\f").unwrap();
+    for name in [
+        format!("{FIRST}\\d\\new"),
+        format!("d\\{FIRST}\\new"),
+        format!("d\\new\\{SECOND}"),
+        format!("\\{FIRST}\\d\\new"),
+    ] {
+        for class in [FileInfoClass::Rename, FileInfoClass::Link] {
+            let mut w = Writer::new();
+            // Both classes have the same layout.
+            FileRenameInformation {
+                replace_if_exists: false,
+                root_directory: 0,
+                file_name: name.clone(),
+            }
+            .encode(&mut w);
+            let refused = pair.set_file(tree, f, class, w.into_inner().freeze());
+            assert_eq!(refused, Err(NtStatus::MEDIA_WRITE_PROTECTED), "{name}");
+        }
+    }
+    assert_eq!(read(&mut pair, tree, ops::open("d\\f")), "three");
+    pair.finish();
+}

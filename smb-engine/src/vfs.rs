@@ -21,8 +21,8 @@ mod sacl;
 mod snapshot;
 
 pub use node::{
-    AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, StreamInfo, VolumeInfo,
-    readable_by_all,
+    AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, Quota, QuotaLimits, StreamInfo,
+    VolumeInfo, readable_by_all,
 };
 pub use op::{
     Backend, BasicChange, Creation, DataAccess, Listing, Missing, OpenHow, Opened, Payload,

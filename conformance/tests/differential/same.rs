@@ -93,6 +93,7 @@ impl Clock {
             | VfsReply::Ranges(_)
             | VfsReply::Snapshots(_)
             | VfsReply::ObjectId(_)
+            | VfsReply::Quotas(_)
             | VfsReply::Reparse(_) => reply.clone(),
         })
     }

@@ -30,6 +30,7 @@ mod options;
 mod path;
 mod posix_acl;
 mod prompt;
+mod quota;
 mod ranges;
 mod read;
 mod rename;
@@ -116,6 +117,8 @@ pub struct LocalFs {
     /// The attribute that holds security descriptors.
     ntacl: &'static str,
     mount: u64,
+    /// What `quotactl` wants to be named, if there are quotas.
+    quota_device: Option<PathBuf>,
     volume: volume::Constants,
     capabilities: Capabilities,
     notes: Vec<String>,
@@ -198,6 +201,8 @@ impl LocalFs {
                 | Capabilities::REPARSE
                 | Capabilities::OBJECT_IDS;
         }
+        let quota_device = quota::device(stat.stx_mnt_id);
+        capabilities.set(Capabilities::QUOTAS, quota_device.is_some());
         if xattrs && options.store_dos_attributes {
             capabilities |= Capabilities::COMPRESSION;
         }
@@ -217,6 +222,7 @@ impl LocalFs {
                 xattr::NTACL_USER
             },
             mount: stat.stx_mnt_id,
+            quota_device,
             volume,
             capabilities,
             notes,
@@ -314,6 +320,8 @@ fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
         | VfsOp::Volume { .. }
         | VfsOp::AllocatedRanges { .. }
         | VfsOp::ObjectId { .. }
+        | VfsOp::Quotas { .. }
+        | VfsOp::SetQuota { .. }
         | VfsOp::Reparse { .. } => None,
     }
 }
@@ -326,6 +334,8 @@ impl LocalFs {
             VfsOp::OpenById { node, how } => self.open_by_id(by, node, how),
             // Of `WithSnapshots`.
             VfsOp::OpenSnapshot { .. } | VfsOp::Snapshots { .. } => Err(VfsError::NotSupported),
+            VfsOp::Quotas { of } => self.quotas(&of),
+            VfsOp::SetQuota { sid, limits } => self.set_quota(&sid, limits),
             VfsOp::Create { at, what } => self.create(by, &at, &what),
             VfsOp::Overwrite {
                 handle,

@@ -63,6 +63,8 @@ impl LocalFs {
             | VfsOp::SetReparse { .. }
             | VfsOp::DeleteReparse { .. } => true,
             VfsOp::Flush { .. }
+            | VfsOp::Quotas { .. }
+            | VfsOp::SetQuota { .. }
             | VfsOp::OpenSnapshot { .. }
             | VfsOp::Snapshots { .. }
             | VfsOp::SetAllocation { .. }

@@ -1,5 +1,7 @@
 use smb_engine::names::Pattern;
-use smb_engine::vfs::{BasicChange, Creation, Ea, VfsError, VfsHandle, VfsOp, VfsReply};
+use smb_engine::vfs::{
+    BasicChange, Creation, Ea, QuotaLimits, VfsError, VfsHandle, VfsOp, VfsReply,
+};
 use smb_proto::dtyp::{AccessMask, Ace, AceFlags, Acl, AclSlot, SecurityDescriptor, Sid};
 use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::{FileAttributes, SecurityInformation};
@@ -277,4 +279,30 @@ pub(super) fn object_ids(p: &Probe<'_>) {
         set(None, false).unwrap();
         assert_eq!(get(other), None);
     }
+}
+
+pub(super) fn quotas(p: &Probe<'_>) {
+    let sid = Sid::domain(1, 2, 3).with_rid(1000).unwrap();
+    let get = || match p.any(VfsOp::Quotas {
+        of: vec![Sid::BUILTIN_USERS, sid],
+    }) {
+        Ok(VfsReply::Quotas(quotas)) => quotas,
+        other => panic!("{other:?}"),
+    };
+    let set = |limits| p.done(VfsOp::SetQuota { sid, limits });
+    let limits = QuotaLimits {
+        threshold: Some(1 << 20),
+        limit: Some(2 << 20),
+    };
+    match set(Some(limits)) {
+        Ok(()) => {}
+        // The host does not know the user.
+        Err(error) => return assert_eq!(error, VfsError::NotFound),
+    }
+    let quotas = get();
+    assert_eq!(quotas.len(), 1);
+    assert_eq!((quotas[0].sid, quotas[0].limits), (sid, limits));
+    set(None).unwrap();
+    assert_eq!(get(), []);
+    assert_eq!(set(None), Err(VfsError::NotFound));
 }

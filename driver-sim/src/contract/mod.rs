@@ -99,6 +99,7 @@ checks! {
     Capabilities::TRIM => ranges { trimmed }
     Capabilities::SNAPSHOTS => snapshots { listed unchangeable }
     Capabilities::COMPRESSION => ranges { compressed }
+    Capabilities::QUOTAS => metadata { quotas }
     Capabilities::OBJECT_IDS => metadata { object_ids }
     Capabilities::empty() => corners {
         links_of_directories names_before_places refused_rename_leaves_the_target

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use smb_engine::names::fold;
 use smb_engine::vfs::{
-    BasicChange, Ea, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply, VfsResult, sacl_with,
+    BasicChange, Ea, Quota, QuotaLimits, Reparse, StreamInfo, VfsError, VfsHandle, VfsReply,
+    VfsResult, sacl_with,
 };
-use smb_proto::dtyp::{Guid, SdControl, SecurityDescriptor};
+use smb_proto::dtyp::{Guid, SdControl, SecurityDescriptor, Sid};
 use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::SecurityInformation;
 
@@ -143,6 +144,36 @@ impl State {
         if node.object_id.is_some() || id.is_some() {
             node.object_id = id;
             node.change = now;
+        }
+        Ok(VfsReply::Done)
+    }
+
+    pub(super) fn quotas(&self, of: &[Sid]) -> Vec<Quota> {
+        let entry = |sid: &Sid| {
+            let (change, limits) = *self.quotas.get(sid)?;
+            let mine = self.nodes.values();
+            let mine = mine.filter(|n| n.security.owner == Some(*sid));
+            let streams = mine.flat_map(|n| n.streams.values().map(|s| (n.is_sparse(), s)));
+            let used = streams
+                .filter_map(|(sparse, s)| Some(self.streams.get(s)?.content.allocation(sparse)));
+            Some(Quota {
+                sid: *sid,
+                change,
+                used: used.sum(),
+                limits,
+            })
+        };
+        of.iter().filter_map(entry).collect()
+    }
+
+    pub(super) fn set_quota(&mut self, sid: Sid, limits: Option<QuotaLimits>) -> VfsResult {
+        match limits {
+            Some(limits) => {
+                self.quotas.insert(sid, (self.now, limits));
+            }
+            None => {
+                self.quotas.remove(&sid).ok_or(VfsError::NotFound)?;
+            }
         }
         Ok(VfsReply::Done)
     }

@@ -19,10 +19,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use smb_engine::identity::Identity;
 use smb_engine::vfs::{
-    Backend, Capabilities, FileInfo, NodeId, VfsError, VfsHandle, VfsOp, VfsReply, VfsResult,
-    VolumeInfo,
+    Backend, Capabilities, FileInfo, NodeId, QuotaLimits, VfsError, VfsHandle, VfsOp, VfsReply,
+    VfsResult, VolumeInfo,
 };
 use smb_proto::FileTime;
+use smb_proto::dtyp::Sid;
 
 use content::UNIT;
 use node::{Node, Stream};
@@ -68,6 +69,8 @@ struct State {
     next_id: u64,
     /// Allocation units in all.
     total_units: u64,
+    /// Quotas, and when they were changed.
+    quotas: BTreeMap<Sid, (FileTime, QuotaLimits)>,
     /// What was not flushed is remembered, for [`MemoryFs::crash`].
     tracked: bool,
 }
@@ -91,6 +94,7 @@ impl MemoryFs {
                 handles: BTreeMap::new(),
                 next_id: ROOT + 1,
                 total_units: 1 << 28,
+                quotas: BTreeMap::new(),
                 tracked: false,
             }),
             past: snapshot::Past::default(),
@@ -131,6 +135,7 @@ impl MemoryFs {
             VfsOp::SetCompression { .. } => C::COMPRESSION,
             VfsOp::Trim { .. } => C::TRIM,
             VfsOp::ObjectId { .. } | VfsOp::SetObjectId { .. } => C::OBJECT_IDS,
+            VfsOp::Quotas { .. } | VfsOp::SetQuota { .. } => C::QUOTAS,
             VfsOp::Reparse { .. } | VfsOp::SetReparse { .. } | VfsOp::DeleteReparse { .. } => {
                 C::REPARSE
             }
@@ -166,6 +171,7 @@ fn changes(op: &VfsOp) -> bool {
         | VfsOp::Volume { .. }
         | VfsOp::AllocatedRanges { .. }
         | VfsOp::ObjectId { .. }
+        | VfsOp::Quotas { .. }
         | VfsOp::Reparse { .. } => false,
         VfsOp::Create { .. }
         | VfsOp::Overwrite { .. }
@@ -184,6 +190,7 @@ fn changes(op: &VfsOp) -> bool {
         | VfsOp::SetCompression { .. }
         | VfsOp::Trim { .. }
         | VfsOp::SetObjectId { .. }
+        | VfsOp::SetQuota { .. }
         | VfsOp::SetReparse { .. }
         | VfsOp::DeleteReparse { .. } => true,
     }
@@ -289,6 +296,8 @@ impl Backend for MemoryFs {
                 id,
                 replace,
             } => s.set_object_id(handle, id, replace),
+            VfsOp::Quotas { of } => Ok(VfsReply::Quotas(s.quotas(&of))),
+            VfsOp::SetQuota { sid, limits } => s.set_quota(sid, limits),
             VfsOp::Reparse { handle } => s.reparse(handle),
             VfsOp::SetReparse { handle, reparse } => s.set_reparse(handle, reparse),
             VfsOp::DeleteReparse { handle, tag, guid } => s.delete_reparse(handle, tag, guid),

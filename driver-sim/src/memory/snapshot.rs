@@ -44,6 +44,7 @@ impl MemoryFs {
                 handles: BTreeMap::new(),
                 next_id: now.next_id,
                 total_units: now.total_units,
+                quotas: BTreeMap::new(),
                 tracked: false,
             }
         };

@@ -109,9 +109,9 @@ fn quiet(cx: &mut Cx<'_>, open: Id<Open>, attributes: bool) -> CmdResult {
             attributes,
         })));
     }
-    let is_pipe = matches!(o.kind, OpenKind::Pipe(_));
+    let is_file = matches!(o.kind, OpenKind::File(_));
     let Some(left) = teardown::detach(cx.core, cx.now, open) else {
-        debug_assert!(is_pipe);
+        debug_assert!(!is_file);
         return Ok(reply(None));
     };
     if let Some(time) = left.write_time {

@@ -43,6 +43,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &Request) -> CmdResult {
             pipe(cx, request.length, false)
         }
         OpenKind::File(_) => file(cx, request),
+        OpenKind::Quota(_) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
     }
 }
 

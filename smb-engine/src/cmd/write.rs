@@ -63,6 +63,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
             write_pipe(cx, &request.data, &[])
         }
         OpenKind::File(_) => file(cx, request),
+        OpenKind::Quota(_) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
     }
 }
 

@@ -61,5 +61,6 @@ fn kept(open: &Open) -> usize {
             watched.saturating_add(listed)
         }
         OpenKind::Pipe(pipe) => pipe.held(),
+        OpenKind::Quota(_) => 0,
     }
 }

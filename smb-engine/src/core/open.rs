@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smb_proto::FileTime;
 use smb_proto::Guid;
-use smb_proto::dtyp::AccessMask;
+use smb_proto::dtyp::{AccessMask, Sid};
 use smb_proto::id::FileId;
 use smb_proto::msg::create::{CreateAction, CreateOptions, ShareAccess};
 
@@ -28,7 +28,20 @@ pub(crate) enum OpenKind {
     File(FileOpen),
     /// A named pipe on IPC$.
     Pipe(Box<Pipe>),
+    /// The quotas of a volume.
+    Quota(QuotaOpen),
 }
+
+/// What an open of the quotas of a volume has besides.
+#[derive(Debug)]
+pub(crate) struct QuotaOpen {
+    pub(crate) backend: BackendId,
+    pub(crate) by: Arc<Identity>,
+    pub(crate) walk: QuotaWalk,
+}
+
+/// How far quotas have been told: up to and with this user's.
+pub(crate) type QuotaWalk = Option<Sid>;
 
 /// One open.
 #[derive(Debug)]
@@ -128,6 +141,8 @@ pub(crate) struct Scan {
     /// The extended attribute with which the next query of all goes on ([MS-FSA] 2.1.1.6
     /// NextEaEntry), counted from zero.
     pub(crate) next_ea: usize,
+    /// How far the quotas of the volume have been told.
+    pub(crate) quotas: QuotaWalk,
 }
 
 impl FileOpen {
@@ -142,7 +157,7 @@ impl Open {
     pub(crate) fn file(&self) -> Option<&FileOpen> {
         match &self.kind {
             OpenKind::File(f) => Some(f),
-            OpenKind::Pipe(_) => None,
+            OpenKind::Pipe(_) | OpenKind::Quota(_) => None,
         }
     }
 
@@ -150,7 +165,7 @@ impl Open {
     pub(crate) fn file_mut(&mut self) -> Option<&mut FileOpen> {
         match &mut self.kind {
             OpenKind::File(f) => Some(f),
-            OpenKind::Pipe(_) => None,
+            OpenKind::Pipe(_) | OpenKind::Quota(_) => None,
         }
     }
 }

@@ -216,7 +216,9 @@ fn file(core: &Core, id: Id<Open>, o: &Open) -> Option<FileView> {
 pub(crate) fn pipe_mut(core: &mut Core, open: Id<Open>) -> Result<&mut Pipe, Refusal> {
     match core.opens.get_mut(open).map(|o| &mut o.kind) {
         Some(OpenKind::Pipe(pipe)) => Ok(pipe),
-        Some(OpenKind::File(_)) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
+        Some(OpenKind::File(_) | OpenKind::Quota(_)) => {
+            Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST))
+        }
         None => Err(Refusal(NtStatus::FILE_CLOSED)),
     }
 }

@@ -97,7 +97,7 @@ pub(crate) struct Removal {
 }
 
 /// Takes an open that nothing uses any more out of all tables: its share mode and locks end here.
-/// `None` if it was a pipe or had gone.
+/// `None` if nothing of it is the backend's (a pipe, quotas), or it had gone.
 pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover> {
     let open = core.opens.remove(id)?;
     super::durable::release(core, id, &open);

@@ -104,6 +104,15 @@ fn every_answer_of_a_backend_comes_back() {
         VfsReply::Volume(VolumeInfo::full("label")),
         VfsReply::Ranges(vec![AllocatedRange { offset: 1, len: 2 }]),
         VfsReply::Snapshots(vec![FileTime(7)]),
+        VfsReply::Quotas(vec![crate::vfs::Quota {
+            sid: Sid::WORLD,
+            change: FileTime(9),
+            used: 1,
+            limits: crate::vfs::QuotaLimits {
+                threshold: None,
+                limit: Some(7),
+            },
+        }]),
         VfsReply::ObjectId(None),
         VfsReply::ObjectId(Some(smb_proto::fsctl::FileObjectId {
             object_id: smb_proto::Guid::from_bytes([3; 16]),

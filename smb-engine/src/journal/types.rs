@@ -26,7 +26,8 @@ use crate::table::Id;
 use crate::time::{Instant, Now};
 use crate::vfs::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, Listing, Location, Missing, NodeId,
-    Opened, Payload, Reparse, SharePath, StreamInfo, VfsError, VfsHandle, VfsReply, VolumeInfo,
+    Opened, Payload, Quota, QuotaLimits, Reparse, SharePath, StreamInfo, VfsError, VfsHandle,
+    VfsReply, VolumeInfo,
 };
 
 macro_rules! newtype {
@@ -232,6 +233,8 @@ record! {
         max_locks_per_open max_async_per_connection max_copy_total max_copy_chunk max_copy_chunks
         max_notify_bytes interim_after write_time_delay break_after
     }
+    QuotaLimits { threshold limit }
+    Quota { sid change used limits }
     Share {
         name comment backend capabilities file_system max_name read_only browseable guest_ok
         guest_only encryption valid_users invalid_users read_list write_list admin_users
@@ -255,7 +258,7 @@ choice! {
     VfsReply {
         0 Done 1 Opened(opened) 2 Missing(missing) 3 Info(info) 4 Data(data) 5 Written(bytes)
         6 Listing(listing) 7 Streams(streams) 8 Eas(eas) 9 Security(descriptor) 10 Volume(volume)
-        11 Ranges(ranges) 12 Reparse(reparse) 13 Snapshots(times) 14 ObjectId(id)
+        11 Ranges(ranges) 12 Reparse(reparse) 13 Snapshots(times) 14 ObjectId(id) 15 Quotas(quotas)
     }
     VfsError {
         0 NotFound 1 PathNotFound 2 Exists 3 NotADirectory 4 IsADirectory 5 NotEmpty 6 AccessDenied

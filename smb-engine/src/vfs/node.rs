@@ -191,6 +191,28 @@ impl VolumeInfo {
     }
 }
 
+/// What a user may take of a volume, in bytes; `None`: any amount ([MS-FSCC] 2.4.40).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QuotaLimits {
+    /// From here on the user is to be warned.
+    pub threshold: Option<u64>,
+    /// What is more than this is refused with [`super::VfsError::Quota`].
+    pub limit: Option<u64>,
+}
+
+/// The quota of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// The user.
+    pub sid: Sid,
+    /// When it was last changed; [`FileTime::ZERO`] if the host does not know.
+    pub change: FileTime,
+    /// Bytes in use.
+    pub used: u64,
+    /// Bytes that may be used.
+    pub limits: QuotaLimits,
+}
+
 bitflags! {
     /// What a backend can do; what it cannot is refused by the server without asking it.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -223,5 +245,7 @@ bitflags! {
         const TRIM = 1 << 11;
         /// Object ids of files and directories.
         const OBJECT_IDS = 1 << 13;
+        /// Quotas of users on the volume.
+        const QUOTAS = 1 << 14;
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use smb_proto::FileTime;
-use smb_proto::dtyp::{Guid, SecurityDescriptor};
+use smb_proto::dtyp::{Guid, SecurityDescriptor, Sid};
 use smb_proto::fsctl::FileObjectId;
 use smb_proto::info::{FileAttributes, SecurityInformation};
 use thiserror::Error;
 
 use super::node::{
-    AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, StreamInfo, VolumeInfo,
+    AllocatedRange, Capabilities, DirItem, Ea, FileInfo, NodeId, Quota, QuotaLimits, StreamInfo,
+    VolumeInfo,
 };
 use super::path::{Location, SharePath};
 use super::reparse::Reparse;
@@ -387,6 +388,21 @@ pub enum VfsOp {
         /// Replace the one it has.
         replace: bool,
     },
+    /// Quotas of users on the volume of the root. → [`VfsReply::Quotas`], in any order; who has no quota
+    /// is left out.
+    Quotas {
+        /// Whose.
+        of: Vec<Sid>,
+    },
+    /// Gives a user a quota, or with `None` takes it away. The server has checked who may do so.
+    /// → [`VfsReply::Done`]; [`VfsError::NotFound`] for a user who is not known on the volume, and where
+    /// there is none to take away
+    SetQuota {
+        /// Whose.
+        sid: Sid,
+        /// How much.
+        limits: Option<QuotaLimits>,
+    },
     /// The reparse data. → [`VfsReply::Reparse`]
     Reparse {
         /// Of what.
@@ -568,6 +584,8 @@ pub enum VfsReply {
     Ranges(Vec<AllocatedRange>),
     /// An object id, if there is one.
     ObjectId(Option<FileObjectId>),
+    /// Quotas.
+    Quotas(Vec<Quota>),
     /// Reparse data.
     Reparse(Reparse),
     /// When snapshots were taken, no second twice, in the order in which clients are to see them.

@@ -228,6 +228,8 @@ fn handle_of(op: &mut VfsOp) -> Option<(&mut VfsHandle, Kind)> {
         | VfsOp::OpenById { .. }
         | VfsOp::OpenSnapshot { .. }
         | VfsOp::Create { .. }
+        | VfsOp::Quotas { .. }
+        | VfsOp::SetQuota { .. }
         | VfsOp::CopyRange { .. } => None,
         VfsOp::Close { handle }
         | VfsOp::Read { handle, .. }
@@ -294,6 +296,7 @@ pub fn out_of_snapshot(mut reply: VfsReply, slot: SnapshotSlot, taken: FileTime)
         | VfsReply::Volume(_)
         | VfsReply::Ranges(_)
         | VfsReply::ObjectId(_)
+        | VfsReply::Quotas(_)
         | VfsReply::Reparse(_)
         | VfsReply::Snapshots(_) => {}
     }

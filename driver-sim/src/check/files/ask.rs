@@ -425,7 +425,9 @@ fn set_info(r: &set_info::Request, open: No) -> Asked {
         Err(_) => touch(),
     };
     let rename = |root: u64, to: &str, replace| match new_name(to) {
-        Name::Plain(to) if root == 0 && !to.is_empty() => {
+        // What has the name of a snapshot in it may be refused for that.
+        Name::Plain(path) if root == 0 && !path.is_empty() && without_token(to) == to => {
+            let to = path;
             let what = What::Rename { open, to, replace };
             asked(Meaning::Followed(what), false)
         }

@@ -16,10 +16,11 @@ mod ctx;
 mod existing;
 mod missing;
 mod pipe;
+mod quota;
 mod reply;
 mod resolve;
 pub(crate) mod restore;
-mod snapshot;
+pub(super) mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -133,6 +134,9 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
         Err(step) => return step,
     };
     let fields = Fields::check(&request)?;
+    if quota::is_meant(&request.name) {
+        return quota::open(cx, &fields, share.backend, by, tree_access);
+    }
     let (text, token) = snapshot::split(&request.name, share.capabilities);
     let name = Name::parse(&text, share.max_name)?;
     agree(&name, &fields, share.capabilities)?;

@@ -10,7 +10,7 @@ use super::resolve::Fields;
 use crate::vfs::{Capabilities, Location, OpenHow, VfsOp, parse_snapshot_token};
 
 /// Takes the first `@GMT-…` component out of a name, if the share has snapshots.
-pub(super) fn split(name: &str, can: Capabilities) -> (Cow<'_, str>, Option<FileTime>) {
+pub(in crate::cmd) fn split(name: &str, can: Capabilities) -> (Cow<'_, str>, Option<FileTime>) {
     let found = name
         .split('\\')
         .enumerate()

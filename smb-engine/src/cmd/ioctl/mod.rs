@@ -143,6 +143,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: Request) -> CmdResult {
     match cx.open()?.1.kind {
         OpenKind::Pipe(_) => pipe::start(cx, call, &request.input),
         OpenKind::File(_) => on_file(cx, call, &request.input),
+        OpenKind::Quota(_) => Err(INVALID_DEVICE_REQUEST),
     }
 }
 

@@ -5,7 +5,7 @@ use smb_proto::info::fs::{
     DeviceCharacteristics, DeviceType, FileFsAttributeInformation, FileFsControlInformation,
     FileFsDeviceInformation, FileFsFullSizeInformation, FileFsObjectIdInformation,
     FileFsSectorSizeInformation, FileFsSizeInformation, FileFsVolumeInformation, FsAttributes,
-    SectorFlags,
+    FsControlFlags, SectorFlags,
 };
 use smb_proto::info::{FsInfoClass, QueryLen};
 use smb_proto::msg::query_info;
@@ -15,7 +15,7 @@ use smb_proto::{Guid, NtStatus};
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{answer, length_mismatch, room, waits};
 use crate::config::Share;
-use crate::core::Wake;
+use crate::core::{OpenKind, Wake};
 use crate::status::Refusal;
 use crate::vfs::{Capabilities, VfsOp, VfsReply, VolumeInfo};
 
@@ -28,8 +28,12 @@ pub(crate) struct State {
 
 pub(super) fn start(cx: &mut Cx<'_>, request: &query_info::Request) -> CmdResult {
     use FsInfoClass as C;
-    // A pipe lies on no volume.
-    let handle = cx.file_open()?.handle;
+    let (handle, volume) = match &cx.open()?.1.kind {
+        OpenKind::File(f) => (Some(f.handle), f.node.volume),
+        OpenKind::Quota(_) => (None, 0),
+        // A pipe lies on no volume.
+        OpenKind::Pipe(_) => return Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
+    };
     let class =
         C::from_code(request.file_info_class).ok_or(Refusal(NtStatus::INVALID_INFO_CLASS))?;
     let state = State {
@@ -54,11 +58,12 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &query_info::Request) -> CmdResult
     }
     match class {
         C::Volume | C::Size | C::FullSize | C::SectorSize => {
+            let handle = handle.ok_or(Refusal(NtStatus::INVALID_DEVICE_REQUEST))?;
             cx.ask_vfs(VfsOp::Volume { handle })?;
             Ok(waits(super::State::Fs(state)))
         }
+        C::ObjectId if handle.is_none() => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
         C::Device | C::Attribute | C::Control | C::ObjectId => {
-            let volume = cx.file_open()?.node.volume;
             let (_, tree) = cx.tree()?;
             let share = tree.disk().ok_or(WRONG_REPLY)?.clone();
             let bytes = of_share(class, &share, cx.core.config.server_guid, volume)?;
@@ -111,6 +116,7 @@ fn attributes(can: Capabilities) -> FsAttributes {
         ),
         (Capabilities::READ_ONLY, FsAttributes::READ_ONLY_VOLUME),
         (Capabilities::COMPRESSION, FsAttributes::FILE_COMPRESSION),
+        (Capabilities::QUOTAS, FsAttributes::VOLUME_QUOTAS),
         (Capabilities::OBJECT_IDS, FsAttributes::SUPPORTS_OBJECT_IDS),
     ] {
         out.set(flag, can.contains(ability));
@@ -155,10 +161,15 @@ fn of_share(
             file_system_name: share.file_system.clone(),
         }
         .encode(&mut w),
-        // Without quotas: nothing is tracked, nothing limited.
+        // Who has no quota is not limited, and without quotas nobody is.
         C::Control => FileFsControlInformation {
             default_quota_threshold: u64::MAX,
             default_quota_limit: u64::MAX,
+            flags: if share.capabilities.contains(Capabilities::QUOTAS) {
+                FsControlFlags::QUOTA_TRACK | FsControlFlags::QUOTA_ENFORCE
+            } else {
+                FsControlFlags::empty()
+            },
             ..FileFsControlInformation::default()
         }
         .encode(&mut w),

@@ -4,6 +4,7 @@ mod ea;
 mod file;
 mod fs;
 mod pipe;
+mod quota;
 mod security;
 mod short_name;
 
@@ -27,6 +28,8 @@ pub(crate) enum State {
     ShortName(short_name::State),
     /// The volume.
     Fs(fs::State),
+    /// Quotas.
+    Quota(quota::State),
     /// The security descriptor.
     Security(security::State),
 }
@@ -43,14 +46,11 @@ pub(super) fn start(cx: &mut Cx<'_>, request: query_info::Request) -> CmdResult 
         Some(InfoType::File) => match &cx.open()?.1.kind {
             OpenKind::Pipe(_) => pipe::query(cx, &request),
             OpenKind::File(_) => file::start(cx, &request),
+            OpenKind::Quota(_) => Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST)),
         },
         Some(InfoType::FileSystem) => fs::start(cx, &request),
         Some(InfoType::Security) => security::start(cx, &request),
-        Some(InfoType::Quota) => {
-            // 3.3.5.20.4: no backend keeps quotas that could be shown.
-            cx.file_open()?;
-            Err(Refusal(NtStatus::NOT_SUPPORTED))
-        }
+        Some(InfoType::Quota) => quota::start(cx, &request),
         None => Err(Refusal(NtStatus::INVALID_PARAMETER)),
     }
 }
@@ -62,6 +62,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Ea(s) => ea::resume(cx, &s, wake),
         State::ShortName(s) => short_name::resume(cx, s, wake),
         State::Fs(s) => fs::resume(cx, s, wake),
+        State::Quota(s) => quota::resume(cx, s, wake),
         State::Security(s) => security::resume(cx, &s, wake),
     }
 }

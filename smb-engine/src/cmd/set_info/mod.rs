@@ -4,6 +4,7 @@ mod basic;
 mod disposition;
 mod ea;
 mod open;
+mod quota;
 mod rename;
 mod security;
 mod size;
@@ -32,6 +33,8 @@ pub(crate) enum State {
     Disposition(disposition::State),
     /// A new name.
     Rename(rename::State),
+    /// Quotas, one after another.
+    Quota(quota::State),
     /// A new security descriptor.
     Security(security::State),
     /// The size that a valid data length is compared with.
@@ -50,11 +53,7 @@ pub(super) fn start(cx: &mut Cx<'_>, request: set_info::Request) -> CmdResult {
         Some(InfoType::File) => file(cx, &request),
         Some(InfoType::FileSystem) => file_system(cx, &request),
         Some(InfoType::Security) => security::start(cx, &request),
-        Some(InfoType::Quota) => {
-            // 3.3.5.21.4: no backend keeps quotas that could be set.
-            cx.file_open()?;
-            Err(Refusal(NtStatus::NOT_SUPPORTED))
-        }
+        Some(InfoType::Quota) => quota::start(cx, &request.buffer),
         None => Err(Refusal(NtStatus::INVALID_PARAMETER)),
     }
 }
@@ -81,6 +80,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
         State::Basic(s) => basic::resume(cx, s, wake),
         State::Disposition(s) => disposition::resume(cx, s, wake),
         State::Rename(s) => rename::resume(cx, s, wake),
+        State::Quota(s) => quota::resume(cx, s, wake),
         State::Security(s) => security::resume(cx, s, wake),
         State::ValidData(s) => size::valid_data_resume(s, wake),
     }
@@ -178,7 +178,9 @@ fn file(cx: &mut Cx<'_>, request: &set_info::Request) -> CmdResult {
 /// 3.3.5.21.2: the volume of a share is configured by its operator, not by clients.
 fn file_system(cx: &Cx<'_>, request: &set_info::Request) -> CmdResult {
     use FsInfoClass as C;
-    cx.file_open()?;
+    if let OpenKind::Pipe(_) = cx.open()?.1.kind {
+        return Err(Refusal(NtStatus::INVALID_DEVICE_REQUEST));
+    }
     let class =
         C::from_code(request.file_info_class).ok_or(Refusal(NtStatus::INVALID_INFO_CLASS))?;
     match class {

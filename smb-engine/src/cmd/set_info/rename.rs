@@ -151,6 +151,10 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> Cmd
         Kind::Link => {}
     }
     let from = cx.file_open()?.at.clone();
+    // A name in a snapshot, as CREATE understands it.
+    if create::snapshot::split(&asked.name, can).1.is_some() {
+        return Err(Refusal(NtStatus::MEDIA_WRITE_PROTECTED));
+    }
     let to = new_name(&from, &asked.name, max_name)?;
     let task = Task {
         kind: asked.kind,
