@@ -268,6 +268,8 @@ pub struct Config {
     pub multichannel: bool,
     /// Leases are announced.
     pub leases: bool,
+    /// So are leases on directories, in dialects 3.x.
+    pub directory_leases: bool,
     /// Opens may outlive their connection.
     pub durable_handles: bool,
     /// Interfaces to report.
@@ -351,6 +353,7 @@ impl Config {
             refuse_anonymous: false,
             multichannel: false,
             leases: false,
+            directory_leases: false,
             durable_handles: false,
             interfaces: Vec::new(),
             started: FileTime::ZERO,

@@ -13,7 +13,7 @@ use smb_proto::dtyp::Sid;
 use super::diag::{Pos, Problem};
 use super::types::{EffectiveConfig, ShareConfig};
 use super::value::Principal;
-use super::words::{Encryption, MapToGuest, RestrictAnonymous, Signing};
+use super::words::{DirectoryLeases, Encryption, MapToGuest, RestrictAnonymous, Signing};
 use crate::users::{Accounts, Machine};
 
 /// The storage of one share, as it was found when the share was opened.
@@ -82,6 +82,7 @@ pub fn engine_config(
         },
         multichannel: global.multi_channel,
         leases: global.smb2_leases,
+        directory_leases: global.smb3_directory_leases == DirectoryLeases::Granted,
         durable_handles: global.durable_handles,
         interfaces: host.interfaces.clone(),
         started: host.started,

@@ -49,8 +49,8 @@ pub use value::{
     Choice, Credits, Expected, IoSize, Limit, Mode, NameList, Ports, Principal, Setting,
 };
 pub use words::{
-    Ciphers, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName, Protocol,
-    RestrictAnonymous, Signing, SigningAlgorithms, VfsObjects,
+    Ciphers, DirectoryLeases, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName,
+    Protocol, RestrictAnonymous, Signing, SigningAlgorithms, VfsObjects,
 };
 
 /// A configuration file has at most this many bytes; more is taken for a mistake.

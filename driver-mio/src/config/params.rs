@@ -266,6 +266,7 @@ pub const PARAMS: &[Param] = &[
     param!(global "smb2 max read" => smb2_max_read),
     param!(global "smb2 max trans" => smb2_max_trans),
     param!(global "smb2 max write" => smb2_max_write),
+    param!(global "smb3 directory leases" => smb3_directory_leases),
     // Samba's parameter wins over ksmbd's, which says the same with other words.
     param!(both "server smb encrypt" | "smb encrypt" => encryption),
     Param {

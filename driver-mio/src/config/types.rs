@@ -9,8 +9,8 @@ use super::hosts::HostList;
 use super::snapshots::{SnapshotDir, SnapshotOrder, TimeFormat};
 use super::value::{Credits, IoSize, Limit, Mode, NameList, Ports, Principal};
 use super::words::{
-    Ciphers, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName, Protocol,
-    RestrictAnonymous, Signing, SigningAlgorithms, VfsObjects,
+    Ciphers, DirectoryLeases, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName,
+    Protocol, RestrictAnonymous, Signing, SigningAlgorithms, VfsObjects,
 };
 
 /// A whole configuration.
@@ -94,6 +94,8 @@ pub struct Global {
     pub fake_fscaps: u32,
     /// Leases are granted.
     pub smb2_leases: bool,
+    /// So are leases on directories.
+    pub smb3_directory_leases: DirectoryLeases,
     /// Credits of one connection.
     pub smb2_max_credits: Credits,
     /// Bytes of one READ.
@@ -145,6 +147,7 @@ impl Default for Global {
             server_string: "sansmb".to_owned(),
             fake_fscaps: 64,
             smb2_leases: true,
+            smb3_directory_leases: DirectoryLeases::Granted,
             smb2_max_credits: Credits(8192),
             smb2_max_read: IoSize(4 << 20),
             smb2_max_trans: IoSize(4 << 20),

@@ -105,6 +105,30 @@ impl Setting for Protocol {
     }
 }
 
+/// Whether clients are granted leases on directories. `auto` is Samba's word for: unless something
+/// stands against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectoryLeases {
+    /// They are.
+    Granted,
+    /// They are not.
+    Refused,
+}
+
+impl Choice for DirectoryLeases {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Granted),
+        ("yes", Self::Granted),
+        ("true", Self::Granted),
+        ("on", Self::Granted),
+        ("1", Self::Granted),
+        ("no", Self::Refused),
+        ("false", Self::Refused),
+        ("off", Self::Refused),
+        ("0", Self::Refused),
+    ];
+}
+
 /// Whether clients must sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signing {
@@ -423,6 +447,7 @@ impl Setting for VfsObjects {
 }
 
 choice_setting!(
+    DirectoryLeases,
     RestrictAnonymous,
     Signing,
     Encryption,

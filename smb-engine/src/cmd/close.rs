@@ -5,7 +5,7 @@ use smb_proto::msg::{self, close};
 
 use super::{CmdResult, Cx, Phase, Step, WRONG_REPLY};
 use crate::core::teardown::{self, Leftover};
-use crate::core::{Open, OpenKind, Wait, Wake, write_time};
+use crate::core::{Open, OpenKind, Wait, Wake, dir_lease, write_time};
 use crate::event::Event;
 use crate::output::Completion;
 use crate::status::Refusal;
@@ -128,7 +128,14 @@ fn quiet(cx: &mut Cx<'_>, open: Id<Open>, attributes: bool) -> CmdResult {
     query(cx, left, attributes)
 }
 
-fn query(cx: &mut Cx<'_>, left: Leftover, attributes: bool) -> CmdResult {
+fn query(cx: &mut Cx<'_>, mut left: Leftover, attributes: bool) -> CmdResult {
+    // A name that goes now is told of when it has.
+    if let Some(written) = left.written.take()
+        && left.remove.is_none()
+    {
+        let (at, by) = *written;
+        dir_lease::entry_changed(cx.core, cx.now, left.backend, &at, by);
+    }
     if attributes {
         cx.ask_backend(
             left.backend,

@@ -69,6 +69,15 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &Request, raw: &Bytes) -> CmdResul
     let leases = config.leases && dialect >= Dialect::Smb210;
     capabilities.set(GlobalCapabilities::LEASING, leases);
     capabilities.set(
+        GlobalCapabilities::DIRECTORY_LEASING,
+        leases
+            && config.directory_leases
+            && dialect.is_smb3()
+            && request
+                .capabilities
+                .contains(GlobalCapabilities::DIRECTORY_LEASING),
+    );
+    capabilities.set(
         GlobalCapabilities::MULTI_CHANNEL,
         config.multichannel
             && dialect.is_smb3()

@@ -9,9 +9,8 @@ use smb_proto::msg::{self, OplockLevel, oplock_break};
 use smb_proto::{Command, Header, NtStatus};
 
 use super::caching::{self, Around, Caching, Contention, Notice};
-use super::durable;
 use super::lease::{Lease, LeaseOwner, LeaseRequest};
-use super::{Core, File, FileOpen, Open, Timer, persistent};
+use super::{Core, File, FileOpen, Open, Timer, dir_lease, durable, persistent};
 use crate::dispatch;
 use crate::output::{Answer, Body, ConnId, Outbound, Output};
 use crate::table::Id;
@@ -469,6 +468,33 @@ pub(crate) fn name_goes(core: &mut Core, now: Now, open: Id<Open>) -> Option<Id<
     contend(core, now, row, by, Contention::Name).then_some(row)
 }
 
+/// A directory of this name has a new one soon: handles that others cache of what is beneath have to be
+/// closed first ([MS-FSA] 2.1.4.2). A row in which that has to be waited for, if any.
+pub(crate) fn handles_beneath(core: &mut Core, now: Now, open: Id<Open>) -> Option<Id<File>> {
+    let f = core.opens.get(open)?.file()?;
+    if !f.directory || f.at.stream.is_some() {
+        return None;
+    }
+    let rows = super::rename::rows_beneath(core, f);
+    let by = by(core, open);
+    let mut first = None;
+    for row in rows {
+        if contend(core, now, row, by, Contention::Name) {
+            first = first.or(Some(row));
+        }
+    }
+    first
+}
+
+/// What this client caches of a listing is not true any more.
+pub(crate) fn listing_changed(core: &mut Core, now: Now, lease: Id<Lease>) {
+    let holder = Holder::Lease(lease);
+    let held = caching(core, holder).unwrap_or_default();
+    if let Some(demand) = caching::demand(held.state(), true, Contention::Listing) {
+        break_to(core, now, holder, demand.keep);
+    }
+}
+
 /// What a CREATE asks to cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CacheRequest {
@@ -499,10 +525,13 @@ pub(crate) fn grant(core: &mut Core, id: Id<Open>, asked: &CacheRequest, changed
         return;
     };
     // Without directory leases a request for one is ignored (3.3.5.9.8, 3.3.5.9.11).
-    if directory {
+    if directory && !lease.directories {
         return;
     }
-    let wanted = lease.state;
+    let mut wanted = lease.state;
+    if directory {
+        wanted.remove(LeaseState::WRITE);
+    }
     let around = around(core, row, id, Some(lease.owner));
     let state = caching::grant(wanted, true, around);
     let lease_id = match core.lease_by_owner.get(&lease.owner).copied() {
@@ -529,6 +558,9 @@ pub(crate) fn grant(core: &mut Core, id: Id<Open>, asked: &CacheRequest, changed
     }
     if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut) {
         f.cache = Cache::Lease(lease_id);
+    }
+    if directory {
+        dir_lease::enter(core, lease_id);
     }
 }
 
@@ -579,9 +611,13 @@ pub(crate) fn release(core: &mut Core, id: Id<Open>, f: &FileOpen) {
     };
     lease.opens.retain(|o| *o != id);
     if !lease.opens.is_empty() {
+        if lease.place.is_some() {
+            dir_lease::enter(core, lease_id);
+        }
         return;
     }
     core.timers.clear(Timer::LeaseBreak(lease_id));
+    dir_lease::leave(core, lease_id);
     if let Some(lease) = core.leases.remove(lease_id) {
         core.lease_by_owner.remove(&lease.owner);
         if let Some(row) = core.files.get_mut(lease.file) {

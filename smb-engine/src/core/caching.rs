@@ -71,6 +71,8 @@ pub(crate) enum Contention {
     Data,
     /// Changes or removes the name.
     Name,
+    /// Changes what a listing of the directory shows.
+    Listing,
 }
 
 /// What a holder has to do for somebody else.
@@ -114,6 +116,7 @@ pub(crate) fn demand(held: LeaseState, lease: bool, what: Contention) -> Option<
             let keep = held.difference(HANDLE);
             keep_or_none(if lease { keep } else { keep & READ }, true)
         }
+        Contention::Listing => keep_or_none(NONE, false),
         Contention::Data | Contention::Name => None,
     }
 }
@@ -365,6 +368,9 @@ mod tests {
         assert_eq!(keep(RWH, true, Contention::Name), Some((RW, true)));
         assert_eq!(keep(RWH, false, Contention::Name), Some((R, true)));
         assert_eq!(keep(RW, true, Contention::Name), None);
+        assert_eq!(keep(RH, true, Contention::Listing), Some((N, false)));
+        assert_eq!(keep(R, true, Contention::Listing), Some((N, false)));
+        assert_eq!(keep(N, true, Contention::Listing), None);
     }
 
     #[test]

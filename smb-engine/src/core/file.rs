@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lease::Lease;
+use super::lease::{Lease, LeaseOwner};
 use super::write_time::WriteTime;
 use super::{Op, Open};
 use crate::identity::Identity;
@@ -24,6 +24,8 @@ pub(crate) struct DeletePending {
     pub(crate) at: Location,
     /// On whose behalf.
     pub(crate) by: Arc<Identity>,
+    /// [`super::FileOpen::parent_lease`] of the open that said so.
+    pub(crate) parent_lease: Option<LeaseOwner>,
 }
 
 /// A held byte-range lock, [MS-SMB2] 3.3.1.10 Open.LockList, [MS-FSA] 2.1.1.10.

@@ -211,6 +211,9 @@ fn leases(core: &Core) -> Result<(), String> {
     must(core.leases.len() == core.lease_by_owner.len(), || {
         "leases and their keys differ in number".to_owned()
     })?;
+    must(super::dir_lease::agree(core), || {
+        "leases on directories are not under the names of these".to_owned()
+    })?;
     for (id, l) in core.leases.iter() {
         must(core.lease_by_owner.get(&l.owner) == Some(&id), || {
             format!("lease {id} is not under its key")

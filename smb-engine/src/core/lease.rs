@@ -6,6 +6,7 @@ use smb_proto::create_ctx::{self, LeaseFlags, LeaseState, LeaseV2};
 use smb_proto::id::LeaseKey;
 
 use super::caching::Caching;
+use super::dir_lease::Place;
 use super::{Core, File, FileKey, Open};
 use crate::table::Id;
 
@@ -25,6 +26,16 @@ pub(crate) struct LeaseRequest {
     pub(crate) parent: Option<LeaseKey>,
     /// The client's count of changes; `None` in version 1.
     pub(crate) epoch: Option<u16>,
+    /// It may be on a directory.
+    pub(crate) directories: bool,
+}
+
+impl LeaseRequest {
+    /// The client's lease on the directory.
+    pub(crate) fn parent_lease(&self) -> Option<LeaseOwner> {
+        let client = self.owner.client;
+        self.parent.map(|key| LeaseOwner { client, key })
+    }
 }
 
 /// One lease.
@@ -42,6 +53,8 @@ pub(crate) struct Lease {
     pub(crate) epoch: u16,
     /// Lease.LeaseOpens, in the order they came.
     pub(crate) opens: Vec<Id<Open>>,
+    /// Under which it is in [`Core::dir_leases`].
+    pub(crate) place: Option<Place>,
 }
 
 impl Lease {
@@ -56,6 +69,7 @@ impl Lease {
             v2: asked.epoch.is_some(),
             epoch: asked.epoch.unwrap_or(0).wrapping_add(bump),
             opens: Vec::new(),
+            place: None,
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod caching;
 mod chain;
 mod conn;
 pub(crate) mod credit;
+pub(crate) mod dir_lease;
 pub(crate) mod durable;
 mod file;
 mod held;
@@ -77,6 +78,8 @@ pub(crate) struct Core {
     pub(crate) leases: Table<lease::Lease>,
     /// Every lease by client and key (GlobalLeaseTableList).
     pub(crate) lease_by_owner: BTreeMap<lease::LeaseOwner, Id<lease::Lease>>,
+    /// Leases on directories by the names of these.
+    pub(crate) dir_leases: dir_lease::Places,
     /// Durable opens by the persistent half of their FileId.
     pub(crate) durables: BTreeMap<u64, Id<Open>>,
     /// CREATEs that their clients may repeat.
@@ -139,6 +142,7 @@ impl Core {
             files: Table::default(),
             leases: Table::default(),
             lease_by_owner: BTreeMap::new(),
+            dir_leases: BTreeMap::new(),
             durables: BTreeMap::new(),
             creates: BTreeMap::new(),
             kept: persistent::Kept::default(),

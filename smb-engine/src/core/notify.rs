@@ -3,7 +3,7 @@
 use smb_proto::info::notify::{Action, Change};
 use smb_proto::msg::change_notify::CompletionFilter;
 
-use super::{Core, File, Open, Wake, Watch};
+use super::{Core, File, Open, Wake, Watch, dir_lease};
 use crate::config::BackendId;
 use crate::dispatch;
 use crate::table::Id;
@@ -98,7 +98,8 @@ pub(crate) fn data_written(core: &mut Core, now: Now, id: Id<Open>) {
     if !frozen {
         super::write_time::written(core, now, file);
     }
-    changed(
+    // Who has a lease on the directory is told when the file is closed, as by Windows.
+    tell(
         core,
         now,
         id,
@@ -106,8 +107,14 @@ pub(crate) fn data_written(core: &mut Core, now: Now, id: Id<Open>) {
     );
 }
 
-/// Something of what is open has changed through this open: watches are told.
+/// Something of what is open has changed through this open: watches are told, and who has a lease on
+/// the directory.
 pub(crate) fn changed(core: &mut Core, now: Now, id: Id<Open>, filter: CompletionFilter) {
+    dir_lease::changed_through(core, now, id);
+    tell(core, now, id, filter);
+}
+
+fn tell(core: &mut Core, now: Now, id: Id<Open>, filter: CompletionFilter) {
     if core.watching.is_empty() {
         return;
     }

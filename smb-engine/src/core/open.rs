@@ -84,6 +84,9 @@ pub(crate) struct FileOpen {
     pub(crate) conn: ConnId,
     /// What its client may cache.
     pub(crate) cache: super::breaks::Cache,
+    /// Its client's lease on the directory that it is in, which changes through this open leave alone
+    /// (ParentOplockKey in [MS-FSA] 2.1.1.6).
+    pub(crate) parent_lease: Option<super::lease::LeaseOwner>,
     /// It outlives its connection.
     pub(crate) durable: Option<Durable>,
     /// ClientGuid of the connection it was made on.

@@ -1,13 +1,15 @@
 //! What a new name means for everybody who has the file, or a directory of its path, open:
 //! [MS-FSA] 2.1.5.15.11.
 
+use std::collections::BTreeSet;
+
 use smb_proto::dtyp::AccessMask;
 use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::ShareAccess;
 
 use super::share_mode::{Claim, Kin, SHARED, compatible};
-use super::{Core, File, FileOpen, Open, notify, persistent};
+use super::{Core, File, FileOpen, Open, dir_lease, notify, persistent};
 use crate::names::same_name;
 use crate::table::Id;
 use crate::time::Now;
@@ -53,17 +55,26 @@ fn shares_delete(open: &Open) -> bool {
         .is_some_and(|f| f.share.contains(ShareAccess::DELETE))
 }
 
+/// The rows of all that is open beneath a directory.
+pub(crate) fn rows_beneath(core: &Core, directory: &FileOpen) -> BTreeSet<Id<File>> {
+    let opens = core.opens.iter().filter_map(|(_, o)| o.file());
+    let beneath = opens.filter(|f| is_beneath(f, directory));
+    beneath.map(|f| f.file).collect()
+}
+
 /// Whether something beneath a directory is open.
 pub(crate) fn in_use_beneath(core: &Core, directory: &FileOpen) -> bool {
     core.opens
         .iter()
         .filter_map(|(_, o)| o.file())
-        .filter(|f| f.backend == directory.backend && f.snapshot.is_none())
-        .any(|f| {
-            f.at.path
-                .beneath(&directory.at.path)
-                .is_some_and(|rest| !rest.is_empty())
-        })
+        .any(|f| is_beneath(f, directory))
+}
+
+fn is_beneath(f: &FileOpen, directory: &FileOpen) -> bool {
+    let rest = f.at.path.beneath(&directory.at.path);
+    f.backend == directory.backend
+        && f.snapshot.is_none()
+        && rest.is_some_and(|rest| !rest.is_empty())
 }
 
 /// The file of an open has a new name: everybody who has it open under the old one is taken along,
@@ -73,7 +84,7 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
         return;
     };
     let (backend, node, directory) = (f.backend, f.node, f.directory);
-    let from = f.at.clone();
+    let (from, by) = (f.at.clone(), f.parent_lease);
     for other in core.opens.ids() {
         if let Some(o) = core.opens.get_mut(other).and_then(Open::file_mut)
             && o.backend == backend
@@ -86,6 +97,11 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
             }
         }
     }
+    if directory {
+        dir_lease::moved(core);
+    }
+    dir_lease::entry_changed(core, now, backend, &from, by);
+    dir_lease::entry_changed(core, now, backend, to, by);
     for row in core.rows_of(node) {
         if let Some(pending) = core
             .files
@@ -113,7 +129,8 @@ pub(crate) fn linked(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
     let Some(f) = core.opens.get(id).and_then(Open::file) else {
         return;
     };
-    let backend = f.backend;
+    let (backend, by) = (f.backend, f.parent_lease);
+    dir_lease::entry_changed(core, now, backend, to, by);
     notify::report(
         core,
         now,

@@ -7,6 +7,7 @@ use smb_proto::FileTime;
 use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 
+use super::lease::LeaseOwner;
 use super::{
     Core, DeletePending, File, FileOpen, Open, OpenKind, Session, Timer, Tree, Wait, Wake,
 };
@@ -82,8 +83,10 @@ pub(crate) struct Leftover {
     pub(crate) handle: VfsHandle,
     /// The write time that the file gets by being closed.
     pub(crate) write_time: Option<FileTime>,
+    /// Data was written through it: where, and the lease on the directory of who did.
+    pub(crate) written: Option<Box<(Location, Option<LeaseOwner>)>>,
     /// The name to remove first, and the row to drop then.
-    pub(crate) remove: Option<Removal>,
+    pub(crate) remove: Option<Box<Removal>>,
 }
 
 /// A name that goes with the last open of its file.
@@ -93,6 +96,8 @@ pub(crate) struct Removal {
     pub(crate) node: NodeId,
     pub(crate) at: Location,
     pub(crate) by: Arc<Identity>,
+    /// The lease on its directory that stays: of who said that the name goes, if that one closes it.
+    pub(crate) parent_lease: Option<LeaseOwner>,
     pub(crate) directory: bool,
 }
 
@@ -124,6 +129,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
             row.delete_pending = Some(DeletePending {
                 at: f.at.clone(),
                 by: f.by.clone(),
+                parent_lease: f.parent_lease,
             });
             goes = true;
         }
@@ -140,6 +146,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
         by: f.by,
         handle: f.handle,
         write_time: write_time.filter(|_| remove.is_none()),
+        written: f.wrote.then(|| Box::new((f.at, f.parent_lease))),
         remove,
     })
 }
@@ -148,7 +155,7 @@ pub(crate) fn detach(core: &mut Core, now: Now, id: Id<Open>) -> Option<Leftover
 ///
 /// A file that is to be deleted goes when no stream of it is open any more ([MS-FSA] 2.1.5.5), or
 /// with POSIX semantics with the open that said so; the others then have a file without this name.
-fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Removal> {
+fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Box<Removal>> {
     let rows = core.rows_of(f.node);
     let open_somewhere = rows
         .iter()
@@ -168,13 +175,16 @@ fn settle_rows(core: &mut Core, f: &FileOpen) -> Option<Removal> {
             // The whole file is first in order, and takes its streams with it.
             (Some(pending), None) => {
                 r.removing = true;
-                removal = Some(Removal {
+                removal = Some(Box::new(Removal {
                     row,
                     node: f.node,
                     at: pending.at.clone(),
                     by: pending.by.clone(),
+                    parent_lease: pending
+                        .parent_lease
+                        .filter(|lease| f.parent_lease == Some(*lease)),
                     directory: f.directory && whole,
-                });
+                }));
             }
             _ => drop_row(core, row),
         }
@@ -217,6 +227,7 @@ pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal
         Some(_) => Action::REMOVED_STREAM,
         None => Action::REMOVED,
     };
+    super::dir_lease::entry_changed(core, now, backend, &r.at, r.parent_lease);
     super::notify::report(core, now, backend, &r.at, action, filter);
 }
 

@@ -244,7 +244,7 @@ record! {
     Config {
         server_name workgroup server_string server_guid domain_sid min_dialect max_dialect signing
         signing_algorithms encryption ciphers map_to_guest guest refuse_anonymous multichannel leases
-        durable_handles interfaces started shares limits
+        directory_leases durable_handles interfaces started shares limits
     }
 }
 

@@ -5,6 +5,7 @@ use smb_proto::create_ctx::{LeaseState, Requested};
 use smb_proto::id::LeaseKey;
 use smb_proto::msg::OplockLevel;
 use smb_proto::msg::create::Request;
+use smb_proto::msg::negotiate::GlobalCapabilities;
 use smb_proto::{Dialect, NtStatus};
 
 use super::super::Cx;
@@ -42,6 +43,9 @@ pub(super) fn lease(cx: &Cx<'_>, request: &Request) -> Result<Option<LeaseReques
         return Ok(None);
     };
     let dialect = negotiated.dialect;
+    let directories = negotiated
+        .capabilities
+        .contains(GlobalCapabilities::DIRECTORY_LEASING);
     if !cx.core.config.leases || dialect < Dialect::Smb210 {
         return Ok(None);
     }
@@ -59,5 +63,6 @@ pub(super) fn lease(cx: &Cx<'_>, request: &Request) -> Result<Option<LeaseReques
         state: l.state & BITS,
         parent: l.parent_key(),
         epoch: l.v2.map(|v2| v2.epoch),
+        directories: l.v2.is_some() && directories,
     }))
 }

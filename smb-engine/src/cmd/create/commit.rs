@@ -24,8 +24,8 @@ use crate::core::caching::Contention;
 use crate::core::sequence::{LockSequence, Sequence};
 use crate::core::share_mode::{Claim, Kin, compatible};
 use crate::core::{
-    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, durable, lease, notify, teardown,
-    write_time,
+    Core, File, FileKey, FileOpen, Open, OpenKind, Scan, dir_lease, durable, lease, notify,
+    teardown, write_time,
 };
 use crate::names::fold;
 use crate::status::Refusal;
@@ -271,6 +271,7 @@ fn enter(
             share: a.fields.share,
             conn,
             cache: Cache::None,
+            parent_lease: a.cache.lease.and_then(|l| l.parent_lease()),
             durable: None,
             client: a.survival.client,
             app: None,
@@ -400,5 +401,6 @@ fn report_overwrite(cx: &mut Cx<'_>, open: Id<Open>) {
             CompletionFilter::ATTRIBUTES | CompletionFilter::SIZE | CompletionFilter::LAST_WRITE,
         )
     };
+    dir_lease::changed_through(cx.core, cx.now, open);
     notify::report(cx.core, cx.now, backend, &at, action, filter);
 }

@@ -13,7 +13,7 @@ use super::{
     refuse, undo, wait,
 };
 use crate::acl;
-use crate::core::{lease, notify};
+use crate::core::{dir_lease, lease, notify};
 use crate::status::Refusal;
 use crate::vfs::{
     Capabilities, Creation, FileInfo, Location, Missing, Opened, VfsError, VfsOp, VfsReply,
@@ -207,5 +207,7 @@ fn report(cx: &mut Cx<'_>, a: &Attempt, at: &Location, info: &FileInfo) {
         (None, true) => (Action::ADDED, CompletionFilter::DIR_NAME),
         (None, false) => (Action::ADDED, CompletionFilter::FILE_NAME),
     };
+    let by = a.cache.lease.and_then(|l| l.parent_lease());
+    dir_lease::entry_changed(cx.core, cx.now, a.backend, at, by);
     notify::report(cx.core, cx.now, a.backend, at, action, filter);
 }

@@ -17,7 +17,7 @@ use crate::config::BackendId;
 use crate::core::breaks::Cache;
 use crate::core::caching::Caching;
 use crate::core::durable::{AppInstance, CreateKey, Durable, Kind, Made};
-use crate::core::lease::Lease;
+use crate::core::lease::{Lease, LeaseOwner};
 use crate::core::persistent::{self, LeaseRecord, Record};
 use crate::core::sequence::{LockSequence, Sequence};
 use crate::core::{
@@ -171,6 +171,7 @@ fn enter(core: &mut Core, now: Now, r: &Restoring, opened: Opened) {
             file: row,
             node: opened.info.node,
             directory: false,
+            parent_lease: record.lease.as_ref().and_then(parent_lease),
             at: at.clone(),
             share: ShareAccess::from_bits_retain(record.share_access),
             conn: Id::NOBODY,
@@ -223,6 +224,7 @@ fn enter(core: &mut Core, now: Now, r: &Restoring, opened: Opened) {
             file.delete_pending = Some(DeletePending {
                 at,
                 by: r.by.clone(),
+                parent_lease: record.lease.as_ref().and_then(parent_lease),
             });
         }
     }
@@ -235,6 +237,12 @@ fn enter(core: &mut Core, now: Now, r: &Restoring, opened: Opened) {
     }
     core.arm(Timer::Durable(id), now, timeout);
     core.event(Event::Restored { id: r.persistent });
+}
+
+/// The client's lease on the directory.
+fn parent_lease(record: &LeaseRecord) -> Option<LeaseOwner> {
+    let client = record.owner().client;
+    record.parent().map(|key| LeaseOwner { client, key })
 }
 
 fn enter_lease(core: &mut Core, id: Id<Open>, row: Id<File>, record: &LeaseRecord) {
@@ -250,6 +258,7 @@ fn enter_lease(core: &mut Core, id: Id<Open>, row: Id<File>, record: &LeaseRecor
                 v2: record.v2,
                 epoch: record.epoch,
                 opens: Vec::new(),
+                place: None,
             });
             core.lease_by_owner.insert(owner, lease);
             if let Some(file) = core.files.get_mut(row) {

@@ -8,7 +8,7 @@ use smb_proto::{FileTime, NtStatus};
 
 use super::super::{CmdResult, Cx, WRONG_REPLY};
 use super::{done, expect_done, malformed, needs, tell, waits};
-use crate::core::{Wake, write_time};
+use crate::core::{Wake, dir_lease, write_time};
 use crate::vfs::{BasicChange, VfsOp, VfsReply};
 
 /// A change on its way.
@@ -166,6 +166,9 @@ fn finish(cx: &mut Cx<'_>, plan: Plan) -> CmdResult {
     }
     if !plan.filter.is_empty() {
         tell(cx, plan.filter)?;
+    } else if plan.change.change.is_some() {
+        let (id, _) = cx.open()?;
+        dir_lease::changed_through(cx.core, cx.now, id);
     }
     Ok(done())
 }

@@ -115,6 +115,7 @@ fn mark(cx: &mut Cx<'_>, flags: DispositionFlags) -> CmdResult {
     let pending = DeletePending {
         at: file.at.clone(),
         by: file.by.clone(),
+        parent_lease: file.parent_lease,
     };
     if let Some(r) = cx.core.files.get_mut(row) {
         r.delete_pending = Some(pending);

@@ -15,14 +15,17 @@ use smb_proto::info::{FileAttributes, FileInfoClass};
 use super::super::{CmdResult, Cx, WRONG_REPLY, create};
 use super::{breaks_done, done, expect_done, malformed, needs, waits};
 use crate::acl::check::maximal;
+use crate::core::breaks::By;
+use crate::core::caching::Contention;
 use crate::core::name::Name;
-use crate::core::{Wake, breaks, rename};
+use crate::core::{File, Wake, breaks, rename};
 use crate::names::same_name;
 use crate::output::Completion;
 use crate::status::Refusal;
+use crate::table::Id;
 use crate::vfs::{
-    Capabilities, DataAccess, Location, OpenHow, Opened, SharePath, VfsError, VfsHandle, VfsOp,
-    VfsReply,
+    Capabilities, DataAccess, Location, NodeId, OpenHow, Opened, SharePath, VfsError, VfsHandle,
+    VfsOp, VfsReply,
 };
 
 /// What is to be done.
@@ -59,8 +62,19 @@ pub(crate) enum State {
     Target(Task),
     /// Closing one of these; then what is said.
     Closing(Task, Next),
+    /// Others give up the handles that they cache of the directory, or of what the new name replaces.
+    Yielding(Task, Place),
     /// The change itself, from this name.
     Changing(Task, Location),
+}
+
+/// What is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An open of the directory of the new name.
+    Parent,
+    /// An open of what has the new name.
+    Target,
 }
 
 /// What comes after a look at the directory or the target.
@@ -69,6 +83,9 @@ pub(crate) enum Next {
     Target,
     Change,
     Refuse(NtStatus),
+    /// Others have it open in the way. If they do no more than cache their handles, they are asked to
+    /// close them.
+    Yield(Place, NodeId),
 }
 
 /// The request, whichever of its four forms it has.
@@ -166,7 +183,7 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> Cmd
         replaces: false,
     };
     if task.kind == Kind::Rename
-        && let Some(row) = breaks::name_goes(cx.core, cx.now, cx.open()?.0)
+        && let Some(row) = others_handles(cx)?
     {
         cx.wait_for_breaks(row)?;
         return waits(super::State::Rename(State::Breaking(class, input.clone())));
@@ -180,9 +197,64 @@ pub(super) fn start(cx: &mut Cx<'_>, class: FileInfoClass, input: &Bytes) -> Cmd
     if task.to.stream.is_some() {
         return apply(cx, task);
     }
+    look_at_parent(cx, task)
+}
+
+fn look_at_parent(cx: &mut Cx<'_>, task: Task) -> CmdResult {
     let parent = task.to.path.parent().ok_or(WRONG_REPLY)?;
     look_at(cx, parent, false)?;
     waits(super::State::Rename(State::Parent(task)))
+}
+
+fn look_at_target(cx: &mut Cx<'_>, task: Task) -> CmdResult {
+    look_at(cx, task.to.path.clone(), true)?;
+    waits(super::State::Rename(State::Target(task)))
+}
+
+/// Somebody has the directory of the new name open, or what is to be replaced: asks for cached handles,
+/// and refuses when there is none (left).
+fn let_yield(cx: &mut Cx<'_>, task: Task, place: Place, node: NodeId) -> CmdResult {
+    let (id, _) = cx.open()?;
+    let (by, what, status) = match place {
+        Place::Parent => (
+            By {
+                open: None,
+                lease: cx.file_open()?.parent_lease,
+            },
+            Contention::Open {
+                access: AccessMask::FILE_ADD_FILE,
+                denied: true,
+                overwrites: false,
+                waited: true,
+            },
+            NtStatus::SHARING_VIOLATION,
+        ),
+        Place::Target => (
+            breaks::by(cx.core, id),
+            Contention::Name,
+            NtStatus::ACCESS_DENIED,
+        ),
+    };
+    let mut waits_in = None;
+    for row in cx.core.rows_of(node) {
+        if breaks::contend(cx.core, cx.now, row, by, what) {
+            waits_in = waits_in.or(Some(row));
+        }
+    }
+    let Some(row) = waits_in else {
+        return Err(Refusal(status));
+    };
+    cx.wait_for_breaks(row)?;
+    waits(super::State::Rename(State::Yielding(task, place)))
+}
+
+/// Asks others for the handles that they cache of what gets the new name, and of what is beneath it. A
+/// row in which that has to be waited for, if any.
+fn others_handles(cx: &mut Cx<'_>) -> Result<Option<Id<File>>, Refusal> {
+    let (id, _) = cx.open()?;
+    let own = breaks::name_goes(cx.core, cx.now, id);
+    let beneath = breaks::handles_beneath(cx.core, cx.now, id);
+    Ok(own.or(beneath))
 }
 
 /// Where the new name is. One that begins with a colon names a stream of the same file.
@@ -272,7 +344,7 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
                 return create::refuse(cx, stop.clone().followed_by(last));
             }
             State::Target(_) | State::Changing(..) => return create::refuse(cx, stop.clone()),
-            State::Breaking(..) | State::Closing(..) => {}
+            State::Breaking(..) | State::Closing(..) | State::Yielding(..) => {}
         }
     }
     match state {
@@ -302,10 +374,15 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
             match next {
                 Next::Refuse(status) => Err(Refusal(status)),
                 Next::Change => apply(cx, task),
-                Next::Target => {
-                    look_at(cx, task.to.path.clone(), true)?;
-                    waits(super::State::Rename(State::Target(task)))
-                }
+                Next::Target => look_at_target(cx, task),
+                Next::Yield(place, node) => let_yield(cx, task, place, node),
+            }
+        }
+        State::Yielding(task, place) => {
+            breaks_done(&wake)?;
+            match place {
+                Place::Parent => look_at_parent(cx, task),
+                Place::Target => look_at_target(cx, task),
             }
         }
         State::Changing(task, from) => {
@@ -350,7 +427,7 @@ fn judge_parent(cx: &Cx<'_>, task: &mut Task, parent: &Opened) -> Result<Next, R
     // Directories are renamed whoever holds the one that they are in: as in Samba, whose clients
     // keep watches there.
     if !file.directory && rename::directory_held(cx.core, id, parent.info.node) {
-        return Ok(Next::Refuse(NtStatus::SHARING_VIOLATION));
+        return Ok(Next::Yield(Place::Parent, parent.info.node));
     }
     task.delete_child = allowed.contains(AccessMask::FILE_DELETE_CHILD);
     // The directory's name as stored, not as the client wrote it.
@@ -389,8 +466,11 @@ fn judge_target(cx: &Cx<'_>, task: &mut Task, target: &Opened) -> Result<Next, R
                 }
         })
     });
-    if info.is_directory() || read_only || !deletable || open {
+    if info.is_directory() || read_only || !deletable {
         return Ok(Next::Refuse(NtStatus::ACCESS_DENIED));
+    }
+    if open {
+        return Ok(Next::Yield(Place::Target, info.node));
     }
     task.replaces = true;
     Ok(Next::Change)
@@ -457,6 +537,7 @@ mod tests {
         let file = at("d\\f", None);
         let stream = at("d\\f", Some("s"));
         assert_eq!(new_name(&file, "e\\g", 255), Ok(at("e\\g", None)));
+        assert_eq!(new_name(&file, "\\g", 255), Ok(at("g", None)));
         assert_eq!(new_name(&stream, ":t", 255), Ok(at("d\\f", Some("t"))));
         assert_eq!(
             new_name(&stream, ":t:$DATA", 255),
@@ -464,7 +545,6 @@ mod tests {
         );
         for (from, text, status) in [
             (&file, "", NtStatus::OBJECT_NAME_INVALID),
-            (&file, "\\g", NtStatus::INVALID_PARAMETER),
             (&file, "g\\", NtStatus::OBJECT_NAME_INVALID),
             (&file, "g:s", NtStatus::OBJECT_NAME_INVALID),
             (&file, "a*", NtStatus::OBJECT_NAME_INVALID),

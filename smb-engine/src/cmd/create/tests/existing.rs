@@ -200,7 +200,11 @@ fn what_is_being_deleted_is_not_opened() {
     let first = b.opened(r, 9, 3);
     let file = b.open_of(first).1.file().unwrap();
     let (row, by) = (file.file, file.by.clone());
-    b.core.files.get_mut(row).unwrap().delete_pending = Some(DeletePending { at: at("f"), by });
+    b.core.files.get_mut(row).unwrap().delete_pending = Some(DeletePending {
+        at: at("f"),
+        by,
+        parent_lease: None,
+    });
     for name in ["f", "F", "f:s"] {
         let id = b.opened(open(name), 10, 3);
         assert_eq!(b.status(id), NtStatus::DELETE_PENDING, "{name}");

@@ -100,6 +100,7 @@ fn config() -> Config {
         multichannel: false,
         durable_handles: false,
         leases: false,
+        directory_leases: false,
         interfaces: Vec::new(),
         started: FileTime(1),
         shares: Vec::new(),
