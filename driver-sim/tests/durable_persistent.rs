@@ -11,8 +11,8 @@ use smb_engine::config::Limits;
 use smb_engine::identity::Identity;
 use smb_engine::vfs::{Backend, DataAccess, Location, OpenHow, SharePath, VfsOp, VfsReply};
 use smb_proto::create_ctx::{
-    DurableFlags, DurableReconnect, DurableReconnectV2, DurableRequestV2, Lease, LeaseFlags,
-    LeaseState, LeaseV2, RawContext,
+    AppInstanceId, AppInstanceVersion, DurableFlags, DurableReconnect, DurableReconnectV2,
+    DurableRequest, DurableRequestV2, Lease, LeaseFlags, LeaseState, LeaseV2, RawContext,
 };
 use smb_proto::dtyp::AccessMask;
 use smb_proto::fsctl::FsctlCode;
@@ -487,4 +487,103 @@ fn resilient_opens() {
     );
     assert!(pair.create(other, ops::open("f")).is_ok());
     pair.finish();
+}
+
+/// The name goes with the durable open that had it, and who comes for it makes a new file.
+#[test]
+fn deletion_when_a_durable_open_gives_way() {
+    let mut pair = pair();
+    let tree = mount(&mut pair, 1);
+    let mut request = ops::create("f", CreateDisposition::OpenIf);
+    request.requested_oplock_level = OplockLevel::BATCH;
+    request.share_access = ShareAccess::empty();
+    request.create_options |= CreateOptions::DELETE_ON_CLOSE;
+    let first = create::Request {
+        contexts: vec![DurableRequest.to_raw()],
+        ..request.clone()
+    };
+    let file = pair.create(tree, first).unwrap().file_id;
+    pair.write(tree, file, 0, "x").unwrap();
+    pair.disconnect(tree.end);
+    pair.advance(Duration::from_secs(1));
+    let other = mount(&mut pair, 2);
+    let answer = pair.create(other, request).unwrap();
+    assert_eq!(answer.create_action, create::CreateAction::CREATED);
+    assert_eq!(answer.end_of_file, 0);
+    pair.finish();
+}
+
+/// Version 1 names the open alone, also one that version 2 has made durable.
+#[test]
+fn version_1_takes_up_what_version_2_has_made() {
+    let mut pair = pair();
+    let tree = mount(&mut pair, 1);
+    let mut request = ops::create("f", CreateDisposition::Create);
+    request.requested_oplock_level = OplockLevel::BATCH;
+    request.contexts.push(request_durable(1));
+    let file = pair.create(tree, request).unwrap().file_id;
+    pair.disconnect(tree.end);
+    let tree = mount(&mut pair, 2);
+    let back = create::Request {
+        requested_oplock_level: OplockLevel::BATCH,
+        contexts: vec![DurableReconnect { file_id: file }.to_raw()],
+        ..ops::open("f")
+    };
+    let file = pair.create(tree, back).unwrap().file_id;
+    pair.close(tree, file).unwrap();
+    pair.finish();
+}
+
+/// Of one application, the older version does not get what the newer one has ([MS-SMB2] 3.3.5.9.13).
+#[test]
+fn versions_of_an_application() {
+    for (there, comes, same_client, expected) in [
+        (Some((1, 0)), Some((1, 1)), false, NtStatus::SUCCESS),
+        (
+            Some((1, 1)),
+            Some((1, 1)),
+            false,
+            NtStatus::FILE_FORCED_CLOSED,
+        ),
+        (
+            Some((2, 0)),
+            Some((1, 9)),
+            false,
+            NtStatus::FILE_FORCED_CLOSED,
+        ),
+        (Some((1, 0)), None, false, NtStatus::SUCCESS),
+        (None, Some((1, 0)), false, NtStatus::SUCCESS),
+        (
+            Some((1, 0)),
+            Some((1, 1)),
+            true,
+            NtStatus::SHARING_VIOLATION,
+        ),
+    ] {
+        let mut pair = pair();
+        let tree = mount(&mut pair, 1);
+        let make = |version: Option<(u64, u64)>, n: u8| {
+            let mut request = ops::create("f", CreateDisposition::OpenIf);
+            request.share_access = ShareAccess::empty();
+            request.contexts = vec![
+                request_durable(n),
+                AppInstanceId {
+                    app_instance_id: guid(9),
+                }
+                .to_raw(),
+            ];
+            let version = version.map(|(high, low)| AppInstanceVersion { high, low }.to_raw());
+            request.contexts.extend(version);
+            request
+        };
+        pair.create(tree, make(there, 1)).unwrap();
+        let other = mount(&mut pair, if same_client { 1 } else { 2 });
+        let status = pair.create(other, make(comes, 2)).err();
+        assert_eq!(
+            status.unwrap_or(NtStatus::SUCCESS),
+            expected,
+            "{there:?} {comes:?}"
+        );
+        pair.finish();
+    }
 }

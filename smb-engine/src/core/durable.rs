@@ -227,7 +227,11 @@ pub(crate) fn find(core: &Core, claim: &Claim) -> Result<Id<Open>, NotYours> {
     let open = core.opens.get(id).ok_or(NotYours::NotFound)?;
     let f = open.file().ok_or(NotYours::NotFound)?;
     let durable = f.durable.ok_or(NotYours::NotFound)?;
-    if !open.disconnected || open.closing || durable.create_guid != claim.create_guid {
+    // Version 1 names no CREATE, whichever version made it durable; and what version 1 has made, version 2
+    // calls by zeros.
+    let made = durable.create_guid.unwrap_or(Guid::NIL);
+    let other = claim.create_guid.is_some_and(|guid| guid != made);
+    if !open.disconnected || open.closing || other {
         return Err(NotYours::NotFound);
     }
     // Before the server has ended too, a durable open is not made persistent, nor the other way round.

@@ -200,8 +200,15 @@ pub(crate) fn drop_row(core: &mut Core, row: Id<File>) {
     }
 }
 
-/// The backend has removed a name (or could not): its row ends.
+/// The backend has removed a name (or could not): its row ends, and who waits for that looks again.
 pub(crate) fn removed(core: &mut Core, now: Now, backend: BackendId, r: &Removal, done: bool) {
+    let row = core.files.get_mut(r.row);
+    let waiting = row.map(|row| std::mem::take(&mut row.break_waiters));
+    end_removal(core, now, backend, r, done);
+    dispatch::wake_all(core, now, waiting.unwrap_or_default().into());
+}
+
+fn end_removal(core: &mut Core, now: Now, backend: BackendId, r: &Removal, done: bool) {
     match core.files.get_mut(r.row) {
         // Others have the file open still.
         Some(row) if !row.opens.is_empty() => {

@@ -241,6 +241,9 @@ fn enter(
         }
         // Opens that waited for their clients may have gone, and names with them.
         if being_deleted(cx.core, opened.info.node, &opened.at) {
+            if cx.core.files.get(row).is_some_and(|r| r.removing) {
+                return Ok(Entry::Wait(row, opened));
+            }
             return Err(Refusal(NtStatus::DELETE_PENDING));
         }
         sharing = check_sharing(cx.core, &key, claim);
