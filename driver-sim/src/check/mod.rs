@@ -23,6 +23,8 @@ mod panel;
 use smb_engine::output::ConnId;
 use smb_engine::time::Now;
 use smb_engine::vfs::{VfsError, VfsOp};
+use smb_proto::create_ctx::{DurableReconnect, DurableReconnectV2};
+use smb_proto::header::HeaderFlags;
 use smb_proto::{Header, msg};
 use thiserror::Error;
 
@@ -198,6 +200,15 @@ pub trait Checker: Send {
     fn judged(&self) -> u64 {
         0
     }
+}
+
+/// Whether a CREATE may be answered with an open that was there already ([MS-SMB2] 3.3.5.9.7, 3.3.5.9.10,
+/// 3.3.5.9.12).
+fn takes_up(header: &Header, create: &msg::create::Request) -> bool {
+    header.flags.contains(HeaderFlags::REPLAY_OPERATION)
+        || create.contexts.iter().any(|c| {
+            c.name.as_ref() == DurableReconnect::NAME || c.name.as_ref() == DurableReconnectV2::NAME
+        })
 }
 
 /// All checkers there are.

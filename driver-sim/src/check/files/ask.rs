@@ -74,6 +74,19 @@ pub(super) enum Meaning {
     BlursOpen(No, Option<Path>),
 }
 
+impl Asked {
+    /// A CREATE that may be answered with an open that was there before, which is not followed then.
+    pub(super) fn blurred(self) -> Self {
+        let what = match self.what {
+            Meaning::Followed(What::Create(c)) => Meaning::Blurs(c.path),
+            // A name says nothing where a FileId does.
+            Meaning::Impossible => Meaning::Blurs("".into()),
+            other @ (Meaning::Followed(_) | Meaning::Blurs(_) | Meaning::BlursOpen(..)) => other,
+        };
+        Self { what, ..self }
+    }
+}
+
 fn asked(what: Meaning, unusual: bool) -> Asked {
     Asked {
         what,

@@ -71,6 +71,8 @@ struct Sent {
     interim: Option<AsyncId>,
     /// No element of the same message follows.
     last: bool,
+    /// It may be answered with an open that was there before.
+    again: bool,
 }
 
 /// The element before, for related ones.
@@ -120,6 +122,8 @@ struct Handle {
     no: No,
     session: SessionId,
     tree: TreeId,
+    /// It may outlive its connection.
+    durable: bool,
 }
 
 /// See the module's documentation.
@@ -133,6 +137,9 @@ pub struct Files {
     trees: BTreeMap<(SessionId, TreeId), Tree>,
     /// Opens that are not closed.
     handles: BTreeMap<FileId, Handle>,
+    /// Durable opens whose connection has gone, by the lasting half of their ids: their names are not
+    /// followed any more, since nobody is told when they end.
+    away: BTreeMap<u64, No>,
     /// Opens by the keys with which they are named as sources of copies.
     keys: BTreeMap<[u8; 24], No>,
     /// MaxReadSize and MaxWriteSize of the smallest server that was seen.
@@ -152,6 +159,7 @@ impl Default for Files {
             sessions: BTreeMap::new(),
             trees: BTreeMap::new(),
             handles: BTreeMap::new(),
+            away: BTreeMap::new(),
             keys: BTreeMap::new(),
             max_io: u32::MAX,
             flagless: BTreeSet::new(),
@@ -207,6 +215,7 @@ impl Files {
             proof,
             interim: None,
             last: header.next_command == 0,
+            again: matches!(request, Some(Request::Create(r)) if super::takes_up(header, r)),
         };
         if let Some(request) = request {
             let after = before.map(|b| b.no);
@@ -268,7 +277,9 @@ impl Files {
             Request::Create(r) => {
                 now.file = Some(sent.no);
                 now.creator = Some(sent.no);
-                (Op::new(What::Stale), Some(ask::create(r)))
+                let asked = ask::create(r);
+                let asked = if sent.again { asked.blurred() } else { asked };
+                (Op::new(What::Stale), Some(asked))
             }
             _ => {
                 let Some(id) = ask::file_id(request) else {
@@ -564,8 +575,13 @@ impl Files {
                         no: sent.no,
                         session: sent.session,
                         tree,
+                        durable: session::is_durable(r),
                     };
-                    self.handles.insert(r.file_id, handle);
+                    if sent.again {
+                        self.came_back(r.file_id, handle);
+                    } else {
+                        self.handles.insert(r.file_id, handle);
+                    }
                 } else {
                     self.model.loose.remove(&sent.no);
                 }

@@ -3,14 +3,21 @@
 use std::collections::BTreeSet;
 
 use smb_engine::output::ConnId;
-use smb_proto::id::{SessionId, TreeId};
-use smb_proto::msg::Response;
+use smb_proto::create_ctx::{DurableResponse, DurableResponseV2};
+use smb_proto::id::{FileId, SessionId, TreeId};
 use smb_proto::msg::session_setup::SessionFlags;
+use smb_proto::msg::{Response, create};
 use smb_proto::{Header, NtStatus};
 
 use super::op::{Lenient, Op, What};
 use super::state::No;
 use super::{Files, Handle, Life, Proof, Role, Sent, Session};
+
+/// Whether an open may outlive its connection. What was made durable before says so only once.
+pub(super) fn is_durable(r: &create::Response) -> bool {
+    let names = [DurableResponse::NAME, DurableResponseV2::NAME];
+    r.contexts.iter().any(|c| names.contains(&c.name.as_ref()))
+}
 
 impl Files {
     /// LOGOFF or TREE_DISCONNECT: everything may be closed from now on.
@@ -157,6 +164,33 @@ impl Files {
         }
     }
 
+    /// Durable opens of a session whose connections have gone may stay, for how long nobody is told.
+    fn leave_behind(&mut self, session: SessionId) {
+        let durable = |(id, h): (&FileId, &Handle)| {
+            (h.session == session && h.durable).then_some((id.persistent, h.no))
+        };
+        let left: Vec<(u64, No)> = self.handles.iter().filter_map(durable).collect();
+        for (persistent, open) in left {
+            let no = self.number();
+            let paths = self.model.paths_of(open);
+            self.blur(no, paths);
+            self.away.insert(persistent, no);
+        }
+    }
+
+    /// A CREATE was answered with an open that may have been there before.
+    pub(super) fn came_back(&mut self, id: FileId, mut handle: Handle) {
+        let away = self.away.remove(&id.persistent);
+        // It is as durable as it was.
+        handle.durable |= away.is_some();
+        let before = [away, self.handles.insert(id, handle).map(|h| h.no)];
+        for before in before.into_iter().flatten() {
+            let paths = self.model.paths_of(before);
+            self.blur(handle.no, paths);
+            self.model.loose.remove(&before);
+        }
+    }
+
     pub(super) fn disconnected(&mut self, conn: ConnId) {
         let gone: Vec<Sent> = self
             .sent
@@ -171,6 +205,7 @@ impl Files {
             }
         }
         for session in ending {
+            self.leave_behind(session);
             self.set_life(session, None, Life::Dead);
             self.close_all(session, None, None);
         }
