@@ -1,11 +1,13 @@
 //! Every request is answered exactly once, or cancelled and then answered, or its connection is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use smb_engine::output::ConnId;
-use smb_engine::time::Now;
+use smb_engine::time::{Instant, Now};
 use smb_proto::header::{HeaderFlags, Route};
 use smb_proto::id::{AsyncId, MessageId};
+use smb_proto::msg::oplock_break::{LeaseBreakFlags, Message};
 use smb_proto::{Command, Header, NtStatus, msg};
 
 use super::{Checker, Outside, Proof, Seen, Violation};
@@ -24,8 +26,12 @@ struct Pending {
 }
 
 /// See the module's documentation. [MS-SMB2] 3.3.4.1, 3.3.4.2, 3.3.5.16.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answers {
+    /// How long the server waits for acknowledgments of breaks.
+    break_after: Duration,
+    /// Until when it waits for one that it has asked for.
+    breaking_until: Option<Instant>,
     open: BTreeMap<ConnId, BTreeMap<MessageId, Pending>>,
     /// Connections on which nothing more may be answered.
     closing: BTreeSet<ConnId>,
@@ -52,12 +58,37 @@ fn patient(request: Option<&msg::Request>) -> bool {
     }
 }
 
-/// Whether a request may wait until others have given up what they cache. It has been told so then.
-fn may_break(command: Option<Command>) -> bool {
-    matches!(command, Some(Command::Create | Command::SetInfo))
+/// Whether a request may wait for a break, or belongs to a message of which another one may.
+fn yields(header: &Header) -> bool {
+    let chained =
+        header.next_command != 0 || header.flags.contains(HeaderFlags::RELATED_OPERATIONS);
+    chained || matches!(header.command(), Some(Command::Create | Command::SetInfo))
+}
+
+/// Whether a break has to be acknowledged, or may have to be: an oplock does not say.
+fn wants_acknowledgment(body: &msg::Response) -> bool {
+    match body {
+        msg::Response::OplockBreak(Message::LeaseNotification(b)) => {
+            b.flags.contains(LeaseBreakFlags::ACK_REQUIRED)
+        }
+        _ => true,
+    }
 }
 
 impl Answers {
+    /// For a server that waits so long for acknowledgments of breaks.
+    #[must_use]
+    pub fn new(break_after: Duration) -> Self {
+        Self {
+            break_after,
+            breaking_until: None,
+            open: BTreeMap::new(),
+            closing: BTreeSet::new(),
+            draining: false,
+            judged: 0,
+        }
+    }
+
     fn request(
         &mut self,
         conn: ConnId,
@@ -168,21 +199,24 @@ impl Answers {
         Ok(())
     }
 
-    fn settled(&self) -> Result<(), Violation> {
+    fn settled(&self, now: Instant) -> Result<(), Violation> {
         let live = self
             .open
             .iter()
             .filter(|(conn, _)| !self.closing.contains(conn));
+        let breaking = self.breaking_until.is_some_and(|until| now < until);
         for (conn, open) in live {
             for (id, pending) in open {
+                if breaking && yields(&pending.header) {
+                    continue;
+                }
                 let command = pending.header.command_code;
                 if pending.cancelled {
                     return Err(wrong(format!(
                         "message {id} on {conn} (command {command:#x}) was cancelled and is not answered"
                     )));
                 }
-                let breaks = pending.interim.is_some() && may_break(pending.header.command());
-                if !pending.patient && !breaks && !self.draining {
+                if !pending.patient && !self.draining {
                     return Err(wrong(format!(
                         "message {id} on {conn} (command {command:#x}) waits for nobody and is not answered"
                     )));
@@ -203,7 +237,7 @@ impl Checker for Answers {
         NAME
     }
 
-    fn observe(&mut self, _now: Now, seen: &Seen<'_>) -> Result<(), Violation> {
+    fn observe(&mut self, now: Now, seen: &Seen<'_>) -> Result<(), Violation> {
         match seen {
             Seen::Connected { conn } => {
                 // A server that was started anew gives out the same names again.
@@ -231,8 +265,13 @@ impl Checker for Answers {
             Seen::Break { conn, .. } if self.closing.contains(conn) => {
                 Err(wrong(format!("a break after the end of connection {conn}")))
             }
-            Seen::Break { .. } => Ok(()),
-            Seen::Settled => self.settled(),
+            Seen::Break { body, .. } => {
+                if wants_acknowledgment(body) {
+                    self.breaking_until = Some(now.mono + self.break_after);
+                }
+                Ok(())
+            }
+            Seen::Settled => self.settled(now.mono),
             Seen::Outside(Outside::Drained) => {
                 self.draining = true;
                 Ok(())

@@ -214,17 +214,17 @@ fn takes_up(header: &Header, create: &msg::create::Request) -> bool {
 /// All checkers there are.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Checker>> {
-    all_for(smb_engine::config::Limits::default().max_credits)
+    all_for(&smb_engine::config::Limits::default())
 }
 
-/// All checkers there are, for a server that lets one connection have at most `max_credits`.
+/// All checkers there are, for a server with these limits.
 #[must_use]
-pub fn all_for(max_credits: u16) -> Vec<Box<dyn Checker>> {
+pub fn all_for(limits: &smb_engine::config::Limits) -> Vec<Box<dyn Checker>> {
     vec![
-        Box::new(Answers::default()),
-        Box::new(Credits::new(max_credits)),
+        Box::new(Answers::new(limits.break_after)),
+        Box::new(Credits::new(limits.max_credits)),
         Box::new(Ids::default()),
-        Box::new(Levels::default()),
+        Box::new(Levels::new(limits.break_after)),
         Box::new(Files::default()),
         Box::new(Notify::default()),
     ]

@@ -137,7 +137,7 @@ impl Builder {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         let panel = self.panel.unwrap_or_else(|| {
-            let mut checkers = check::all_for(self.config.limits.max_credits);
+            let mut checkers = check::all_for(&self.config.limits);
             checkers.retain(|c| c.name() != "files");
             checkers.push(Box::new(if self.filled {
                 check::Files::unknown()

@@ -55,6 +55,8 @@ pub struct ServerPlan {
     pub session_lifetime_ms: u64,
     /// Sessions without open files end after so many milliseconds without a request; 0: never.
     pub idle_ms: u64,
+    /// How long clients have for acknowledging a break, in milliseconds.
+    pub break_ms: u64,
 }
 
 /// The network between clients and server.
@@ -164,6 +166,7 @@ impl ServerPlan {
             interim_ms: 500,
             session_lifetime_ms: 0,
             idle_ms: 0,
+            break_ms: 2000,
         }
     }
 }

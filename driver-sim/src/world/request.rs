@@ -1,11 +1,13 @@
 //! From the calls of a script to requests.
 
 use bytes::Bytes;
-use smb_proto::FileTime;
-use smb_proto::create_ctx::{DiskIdRequest, MaximalAccessRequest, RequestContext};
+use smb_proto::create_ctx::{
+    DiskIdRequest, DurableFlags, DurableRequest, DurableRequestV2, Lease, LeaseFlags, LeaseState,
+    LeaseV2, MaximalAccessRequest, RequestContext,
+};
 use smb_proto::dtyp::{AccessMask, Ace, AceFlags, Acl, AclSlot, SecurityDescriptor, Sid};
 use smb_proto::fsctl::{FsctlCode, ResumeKey, SrvCopychunk, SrvCopychunkCopy, ZeroData};
-use smb_proto::id::FileId;
+use smb_proto::id::{FileId, LeaseKey};
 use smb_proto::info::file::{FileFullEaInformation, FileLinkInformation, FileRenameInformation};
 use smb_proto::info::{FileAttributes, FileInfoClass, InfoType, SecurityInformation};
 use smb_proto::msg::change_notify::{self, ChangeNotifyFlags, CompletionFilter};
@@ -18,8 +20,9 @@ use smb_proto::msg::read;
 use smb_proto::msg::write::{self, WriteFlags};
 use smb_proto::msg::{self, OplockLevel};
 use smb_proto::wire::Writer;
+use smb_proto::{FileTime, Guid};
 
-use super::step::{Call, Control, NAMES, Set};
+use super::step::{Call, Control, LeaseAsked, NAMES, Set};
 use crate::client::ops;
 
 /// Patterns of QUERY_DIRECTORY by number.
@@ -60,9 +63,30 @@ fn encoded(write: impl FnOnce(&mut Writer)) -> Bytes {
     w.into_inner().freeze()
 }
 
-/// The request for a call on `file`; `key` is the last resume key that was given out, `pipe` says that
+/// The context that asks for a lease.
+pub(super) fn lease(asked: &LeaseAsked) -> Lease {
+    let mut key = *b"lease number ...";
+    key[15] = asked.key;
+    Lease {
+        key: LeaseKey(key),
+        state: LeaseState::from_bits_retain(asked.state.into()),
+        flags: LeaseFlags::empty(),
+        v2: asked.epoch.map(|epoch| LeaseV2 {
+            parent_key: LeaseKey([0; 16]),
+            epoch,
+        }),
+    }
+}
+
+/// The request for a call on `file`; `guid` names a CREATE; `key` is the last resume key that was given out, `pipe` says that
 /// names are those of named pipes.
-pub(super) fn build(call: &Call, file: FileId, key: ResumeKey, pipe: bool) -> msg::Request {
+pub(super) fn build(
+    call: &Call,
+    file: FileId,
+    key: ResumeKey,
+    pipe: bool,
+    guid: Guid,
+) -> msg::Request {
     match call {
         Call::Open {
             slot: _,
@@ -73,6 +97,8 @@ pub(super) fn build(call: &Call, file: FileId, key: ResumeKey, pipe: bool) -> ms
             options,
             oplock,
             contexts,
+            lease: asked,
+            durable,
         } => {
             let mut list = Vec::new();
             if *contexts {
@@ -80,6 +106,18 @@ pub(super) fn build(call: &Call, file: FileId, key: ResumeKey, pipe: bool) -> ms
                 list.push(RequestContext::MaximalAccess(access).to_raw());
                 list.push(RequestContext::DiskId(DiskIdRequest).to_raw());
             }
+            list.extend(asked.as_ref().map(|asked| lease(asked).to_raw()));
+            list.extend(durable.map(|timeout_ms| {
+                match timeout_ms {
+                    0 => DurableRequest.to_raw(),
+                    timeout_ms => DurableRequestV2 {
+                        timeout_ms,
+                        flags: DurableFlags::empty(),
+                        create_guid: guid,
+                    }
+                    .to_raw(),
+                }
+            }));
             let pipes = ["srvsvc", "wkssvc", "lsarpc", "samr", "nothing"];
             create::Request {
                 requested_oplock_level: OplockLevel(*oplock),

@@ -158,6 +158,8 @@ fn open(slot: u8, name: u8) -> Call {
         options: 0,
         oplock: 0,
         contexts: false,
+        lease: None,
+        durable: None,
     }
 }
 
@@ -171,6 +173,8 @@ fn open_with(slot: u8, name: u8, access: u32, share: u32, options: u32) -> Call 
         options,
         oplock: 0,
         contexts: false,
+        lease: None,
+        durable: None,
     }
 }
 

@@ -121,19 +121,25 @@ pub(super) fn config(plan: &Plan, fs: &MemoryFs) -> Config {
             link_speed: 1_000_000_000,
             address: std::net::Ipv4Addr::LOCALHOST.into(),
         }],
-        limits: Limits {
-            max_transact: p.max_transact,
-            max_read: p.max_transact,
-            max_write: p.max_transact,
-            max_credits: p.max_credits,
-            max_opens: p.max_opens,
-            max_async_per_connection: p.max_async,
-            interim_after: Duration::from_millis(p.interim_ms),
-            session_lifetime: Duration::from_millis(p.session_lifetime_ms),
-            idle_for: Duration::from_millis(p.idle_ms),
-            ..Limits::default()
-        },
+        limits: limits(p),
         ..base
+    }
+}
+
+/// The limits of a plan's server.
+pub(super) fn limits(p: &ServerPlan) -> Limits {
+    Limits {
+        max_transact: p.max_transact,
+        max_read: p.max_transact,
+        max_write: p.max_transact,
+        max_credits: p.max_credits,
+        max_opens: p.max_opens,
+        max_async_per_connection: p.max_async,
+        interim_after: Duration::from_millis(p.interim_ms),
+        session_lifetime: Duration::from_millis(p.session_lifetime_ms),
+        idle_for: Duration::from_millis(p.idle_ms),
+        break_after: Duration::from_millis(p.break_ms),
+        ..Limits::default()
     }
 }
 

@@ -52,6 +52,17 @@ pub struct Step {
     pub what: Do,
 }
 
+/// A lease that a CREATE asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseAsked {
+    /// Number of the key, of those of the client.
+    pub key: u8,
+    /// LeaseState.
+    pub state: u8,
+    /// Version 2, with this epoch.
+    pub epoch: Option<u16>,
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Do {
@@ -206,6 +217,10 @@ pub enum Call {
         oplock: u8,
         /// Ask for the maximal access and the disk id too.
         contexts: bool,
+        /// The lease to ask for, where `oplock` is that of leases.
+        lease: Option<LeaseAsked>,
+        /// Ask for a durable open: of version 1 (0), or of version 2 for so many milliseconds.
+        durable: Option<u32>,
     },
     /// CLOSE.
     Close {

@@ -5,6 +5,7 @@ use smb_proto::msg::{echo, logoff, tree_disconnect};
 
 use super::super::step::{Call, Control, Do, Raw};
 use super::super::{raw, request};
+use super::cache::Kept;
 use super::{Actor, Expect, Slot, credentials};
 use crate::client::{LogonFor, Part, Target};
 
@@ -55,8 +56,10 @@ impl Actor {
             Do::Call { tree, call } => {
                 let (target, pipe) = self.tree(*tree);
                 let file = self.file(request::slot(call));
-                let part = Part::new(target, request::build(call, file, self.key, pipe));
+                let guid = self.create_guid();
+                let part = Part::new(target, request::build(call, file, self.key, pipe, guid));
                 let expect = self.expect(call);
+                self.asking = Kept::of(call, guid);
                 self.send(expect, part);
             }
             Do::Compound {
@@ -122,7 +125,8 @@ impl Actor {
             } else {
                 self.file(request::slot(call))
             };
-            let part = Part::new(target, request::build(call, file, self.key, pipe));
+            let guid = self.create_guid();
+            let part = Part::new(target, request::build(call, file, self.key, pipe, guid));
             parts.push(if related && i > 0 {
                 part.related()
             } else {

@@ -1,6 +1,7 @@
 //! A client that follows a script.
 
 mod act;
+mod cache;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -11,8 +12,10 @@ use smb_proto::fsctl::{ResumeKey, SrvResumeKeyResponse};
 use smb_proto::id::{FileId, MessageId, SessionId};
 use smb_proto::msg;
 use smb_proto::msg::negotiate::GlobalCapabilities;
+use smb_proto::msg::oplock_break::Message;
 use smb_proto::{Dialect, FileTime, Guid};
 
+use self::cache::Kept;
 use super::dice::Dice;
 use super::plan::{ClientPlan, PeerKind, Plan};
 use super::server::{PASSWORD, SHARES, USERS};
@@ -92,6 +95,19 @@ pub(super) struct Actor {
     trees: BTreeMap<u8, Slot<(Target, bool)>>,
     files: BTreeMap<u8, Slot<FileId>>,
     key: ResumeKey,
+    /// How it treats breaks and what it had open.
+    habits: Dice,
+    creates: u64,
+    /// What the CREATE that is sent next asks to keep.
+    asking: Option<Kept>,
+    keeping: BTreeMap<MessageId, Kept>,
+    /// Durable opens.
+    kept: BTreeMap<FileId, Kept>,
+    /// Those of the connection before.
+    left: Vec<Kept>,
+    opened_by: BTreeMap<FileId, Target>,
+    /// Breaks to be acknowledged, after so many turns.
+    owed: Vec<(u8, Message)>,
     expected: BTreeMap<MessageId, Expect>,
     /// Requests with an interim answer: they do not count as under way.
     parked: Vec<MessageId>,
@@ -132,6 +148,14 @@ impl Actor {
             trees: BTreeMap::new(),
             files: BTreeMap::new(),
             key: ResumeKey([0; 24]),
+            habits: Dice::new(plan.seed, 2000 + number as u64),
+            creates: 0,
+            asking: None,
+            keeping: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            left: Vec::new(),
+            opened_by: BTreeMap::new(),
+            owed: Vec::new(),
             expected: BTreeMap::new(),
             parked: Vec::new(),
             lenient: false,
@@ -223,6 +247,11 @@ impl Actor {
         self.logons.clear();
         self.trees.clear();
         self.files.clear();
+        self.left
+            .extend(std::mem::take(&mut self.kept).into_values());
+        self.keeping.clear();
+        self.opened_by.clear();
+        self.owed.clear();
         self.expected.clear();
         self.parked.clear();
     }
@@ -293,7 +322,7 @@ impl Actor {
                 }
                 ClientEvent::Reply(reply) => self.replied(&reply),
                 ClientEvent::Interim { message, .. } => self.parked.push(message),
-                ClientEvent::Break(_) => {}
+                ClientEvent::Break(notice) => self.broken(notice),
                 ClientEvent::Fault(fault) => return Err(fault),
             }
         }
@@ -337,6 +366,8 @@ impl Actor {
         if let Some(client) = &mut self.client {
             let id = client.send_part(part);
             self.expected.insert(id, expect);
+            self.keeping
+                .extend(self.asking.take().map(|kept| (id, kept)));
         }
     }
 
@@ -346,6 +377,7 @@ impl Actor {
         let Some(expect) = self.expected.remove(&id) else {
             return;
         };
+        let kept = self.keeping.remove(&id);
         let good = !reply.status().is_error();
         match (expect, &reply.body) {
             (Expect::Mount | Expect::Tree(_), body) => {
@@ -365,16 +397,27 @@ impl Actor {
                 }
                 if expect == Expect::Mount {
                     self.stage = Stage::Ready;
+                    self.come_back();
                 }
             }
             (Expect::Open(slot), msg::Response::Create(r)) => {
-                self.files.insert(slot, Slot::Holds(r.file_id));
+                let holds = self.files.insert(slot, Slot::Holds(r.file_id));
+                if let Some(Slot::Holds(before)) = holds {
+                    self.kept.remove(&before);
+                }
+                let target = Target {
+                    session: reply.header.session_id,
+                    tree: self.tree(0).0.tree,
+                };
+                self.opened(kept, target, r);
             }
             (Expect::Open(slot), _) => {
                 self.files.remove(&slot);
             }
             (Expect::Closed(slot), _) if good => {
-                self.files.remove(&slot);
+                if let Some(Slot::Holds(id)) = self.files.remove(&slot) {
+                    self.kept.remove(&id);
+                }
             }
             (Expect::TreeGone(slot), _) if good => {
                 self.trees.remove(&slot);
@@ -393,6 +436,7 @@ impl Actor {
 
     /// Takes steps of the script as long as it can; says what it wants of the world.
     pub(super) fn advance(&mut self, now: Instant) -> Option<Wish> {
+        self.acknowledge();
         loop {
             let step = self.steps.front()?;
             let reconnects = matches!(step.what, Do::Reconnect { .. });

@@ -111,7 +111,7 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn new(plan: &Plan, options: &Options) -> Self {
         let fs = Arc::new(server::file_system());
-        let panel = Panel::new(check::all_for(plan.server.max_credits));
+        let panel = Panel::new(check::all_for(&server::limits(&plan.server)));
         let eye = Eye::new(panel.clone(), Story::new(options.trace));
         for (path, content) in server::PRESENT {
             panel.tell(BEGIN, &Seen::Outside(Outside::Present { path, content }));

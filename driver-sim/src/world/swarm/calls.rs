@@ -2,7 +2,7 @@
 
 use super::super::dice::Dice;
 use super::super::request::{FILE, FILE_SYSTEM, SECURITY};
-use super::super::step::{Call, Control, Set};
+use super::super::step::{Call, Control, LeaseAsked, Set};
 use super::{Kind, Mix, State};
 
 /// Names that are directories in the beginning, or are made as such.
@@ -20,6 +20,15 @@ fn length(d: &mut Dice, mix: &Mix) -> u32 {
     let n = u32::try_from(d.below(u64::from(mix.longest) + 1)).unwrap_or(0);
     // Mostly short: long ones cost time and say little more.
     if d.chance(1, 8) { n } else { n.min(600) }
+}
+
+fn lease_of(d: &mut Dice, name: u8) -> LeaseAsked {
+    let key = if d.chance(1, 20) { 99 } else { name };
+    LeaseAsked {
+        key,
+        state: d.pick(&[7, 7, 7, 3, 3, 5, 1, 0, 2, 4]),
+        epoch: d.chance(2, 3).then(|| u16::from(d.small(4))),
+    }
 }
 
 /// A CREATE; `state` learns what it probably opens.
@@ -75,6 +84,13 @@ fn open(d: &mut Dice, mix: &Mix, state: &mut State) -> Call {
     };
     let slot = d.small(super::SLOTS);
     state.files.insert(slot, directory);
+    let (oplock, lease) = match d.below(if mix.caching { 8 } else { 2 }) {
+        0 | 1 if !mix.caching => (d.pick(&[0, 0, 1, 8, 9]), None),
+        0..=2 => (d.pick(&[0, 1, 8, 9, 9]), None),
+        // Mostly the same key for one name, as clients do.
+        _ => (0xff, Some(lease_of(d, name))),
+    };
+    let durable = (mix.caching && d.chance(1, 2)).then(|| d.pick(&[0, 20, 500, 3000]));
     Call::Open {
         slot,
         name,
@@ -82,8 +98,10 @@ fn open(d: &mut Dice, mix: &Mix, state: &mut State) -> Call {
         access,
         share,
         options,
-        oplock: d.pick(&[0, 0, 1, 8, 9]),
-        contexts: d.chance(1, 8),
+        oplock,
+        contexts: mix.caching || d.chance(1, 8),
+        lease,
+        durable,
     }
 }
 

@@ -75,6 +75,8 @@ struct Mix {
     longest: u32,
     /// One sharing and one access for all, so that opens rarely conflict; else any.
     friendly: bool,
+    /// Clients ask for oplocks, leases and durable opens.
+    caching: bool,
     clients: u8,
     /// The share that most tree connects are to.
     share: u8,
@@ -156,6 +158,7 @@ fn server(d: &mut Dice) -> ServerPlan {
     if d.chance(1, 10) {
         plan.idle_ms = d.between(1000, 5000);
     }
+    plan.break_ms = d.pick(&[50, 500, 5000]);
     plan
 }
 
@@ -295,6 +298,14 @@ fn mix(d: &mut Dice, clients: u8, share: u8, server: &ServerPlan) -> Mix {
         })
         .collect();
     names.push(0);
+    let caching = d.chance(1, 2);
+    let mut weights: Vec<u32> = weights;
+    if caching {
+        // Clients have to meet in a few files, and to lose their connections.
+        names.truncate(3);
+        names.push(0);
+        weights[20] = d.pick(&[0, 2, 6]);
+    }
     Mix {
         weights,
         names,
@@ -302,6 +313,7 @@ fn mix(d: &mut Dice, clients: u8, share: u8, server: &ServerPlan) -> Mix {
         reach: d.pick(&[64, 10_000, 100_000, 1 << 33]),
         longest: d.pick(&[64, 4096, 65536, 300_000]).min(server.max_transact),
         friendly: d.chance(1, 2),
+        caching,
         clients,
         share,
     }
