@@ -21,6 +21,8 @@ struct Pending {
     interim: Option<AsyncId>,
     /// It may wait for other clients for as long as it likes.
     patient: bool,
+    /// It may wait for a break, or belongs to a message of which another one may.
+    yields: bool,
     /// CANCEL has named it while it waited.
     cancelled: bool,
 }
@@ -33,6 +35,8 @@ pub struct Answers {
     /// Until when it waits for one that it has asked for.
     breaking_until: Option<Instant>,
     open: BTreeMap<ConnId, BTreeMap<MessageId, Pending>>,
+    /// Connections on which the next element belongs to the message of the one before.
+    chained: BTreeSet<ConnId>,
     /// Connections on which nothing more may be answered.
     closing: BTreeSet<ConnId>,
     /// Not all requests that come in are taken any more.
@@ -58,13 +62,6 @@ fn patient(request: Option<&msg::Request>) -> bool {
     }
 }
 
-/// Whether a request may wait for a break, or belongs to a message of which another one may.
-fn yields(header: &Header) -> bool {
-    let chained =
-        header.next_command != 0 || header.flags.contains(HeaderFlags::RELATED_OPERATIONS);
-    chained || matches!(header.command(), Some(Command::Create | Command::SetInfo))
-}
-
 /// Whether a break has to be acknowledged, or may have to be: an oplock does not say.
 fn wants_acknowledgment(body: &msg::Response) -> bool {
     match body {
@@ -83,6 +80,7 @@ impl Answers {
             break_after,
             breaking_until: None,
             open: BTreeMap::new(),
+            chained: BTreeSet::new(),
             closing: BTreeSet::new(),
             draining: false,
             judged: 0,
@@ -112,10 +110,15 @@ impl Answers {
             }
             return Ok(());
         }
+        let chained = self.chained.remove(&conn) || header.next_command != 0;
+        if header.next_command != 0 {
+            self.chained.insert(conn);
+        }
         let pending = Pending {
             header: *header,
             interim: None,
             patient: patient(request),
+            yields: chained || matches!(header.command(), Some(Command::Create | Command::SetInfo)),
             cancelled: false,
         };
         // One with an id that is in use closes the connection; see `credits`.
@@ -207,7 +210,7 @@ impl Answers {
         let breaking = self.breaking_until.is_some_and(|until| now < until);
         for (conn, open) in live {
             for (id, pending) in open {
-                if breaking && yields(&pending.header) {
+                if breaking && pending.yields {
                     continue;
                 }
                 let command = pending.header.command_code;

@@ -579,7 +579,8 @@ fn around(core: &Core, row: Id<File>, me: Id<Open>, owner: Option<LeaseOwner>) -
         around.directory |= f.directory;
         let mine = match f.cache {
             Cache::None => false,
-            Cache::Oplock(_) => {
+            Cache::Oplock(c) => {
+                around.writer |= c.state().contains(LeaseState::WRITE);
                 around.oplock = true;
                 around.others = true;
                 continue;
@@ -588,6 +589,8 @@ fn around(core: &Core, row: Id<File>, me: Id<Open>, owner: Option<LeaseOwner>) -
                 let lease = core.leases.get(id);
                 let mine = lease.map(|l| l.owner) == owner;
                 let handle = lease.is_some_and(|l| l.caching.state().contains(LeaseState::HANDLE));
+                let write = lease.is_some_and(|l| l.caching.state().contains(LeaseState::WRITE));
+                around.writer |= write && !mine;
                 around.handle_lease |= handle && !mine;
                 around.others |= !mine;
                 mine

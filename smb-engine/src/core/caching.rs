@@ -130,6 +130,8 @@ pub(crate) struct Around {
     pub(crate) handle_lease: bool,
     /// Somebody has an oplock.
     pub(crate) oplock: bool,
+    /// Somebody caches writes: who only looks may have come beside.
+    pub(crate) writer: bool,
     /// Ranges are locked.
     pub(crate) locks: bool,
     /// It is a directory, of which nothing can be written ([MS-FSA] 2.1.5.18).
@@ -142,7 +144,7 @@ pub(crate) fn grant(asked: LeaseState, lease: bool, around: Around) -> LeaseStat
     if around.directory {
         state.remove(WRITE);
     }
-    if !state.contains(READ) || around.locks {
+    if !state.contains(READ) || around.locks || around.writer {
         return NONE;
     }
     if around.others {
@@ -388,6 +390,10 @@ mod tests {
             oplock: true,
             ..others
         };
+        let writer = Around {
+            writer: true,
+            ..others
+        };
         let locks = Around {
             locks: true,
             ..alone
@@ -405,6 +411,8 @@ mod tests {
             (WRITE, true, alone, N),
             (HANDLE, true, alone, N),
             (WRITE | HANDLE, true, alone, N),
+            (RWH, true, writer, N),
+            (R, false, writer, N),
             (RWH, true, locks, N),
             (RWH, true, directory, RH),
             (RWH, false, alone, RWH),

@@ -168,11 +168,12 @@ impl Levels {
         let lease = matches!(me, Some(HolderKey::Lease(..)));
         for (key, holder) in model.others(file, me).filter(|(_, h)| h.since < before) {
             let held = holder.certain(now);
-            if !model.is_firm(key) || !model.works(key) || held.is_empty() {
+            if !model.is_firm(key) || held.is_empty() {
                 continue;
             }
             let theirs = matches!(key, HolderKey::Lease(..));
-            let wrong = state.contains(LeaseState::WRITE)
+            let wrong = (state.contains(LeaseState::WRITE) && model.works(key))
+                || (held.contains(LeaseState::WRITE) && !state.is_empty())
                 || (theirs && !lease && !state.is_empty() && held.contains(LeaseState::HANDLE))
                 || (lease && !theirs && state.contains(LeaseState::HANDLE));
             if wrong {
