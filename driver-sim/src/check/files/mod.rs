@@ -248,6 +248,13 @@ impl Files {
             .and_then(|no| self.model.pending.get_mut(&no))
         {
             op.cancelled = true;
+            // It may be waiting for others to give up what they cache.
+            if matches!(
+                op.what,
+                What::Create(_) | What::Rename { .. } | What::Delete { .. }
+            ) {
+                op.faults.insert(NtStatus::CANCELLED.0);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use smb_proto::fsctl::{FsctlCode, ZeroData};
 use smb_proto::id::{FileId, LeaseKey};
 use smb_proto::info::file::{DispositionFlags, FileDispositionInformation};
 use smb_proto::info::{FileInfoClass, InfoType};
-use smb_proto::msg::create::{CreateDisposition, CreateOptions};
+use smb_proto::msg::create::CreateOptions;
 use smb_proto::msg::lock::LockFlags;
 use smb_proto::msg::{OplockLevel, Request, create, oplock_break, set_info};
 
@@ -54,14 +54,6 @@ fn create(r: &create::Request) -> Asked {
     let Ok(all) = Requested::from_raw(&r.contexts) else {
         return Asked::Other;
     };
-    let replaces = matches!(
-        r.disposition(),
-        Some(
-            CreateDisposition::Supersede
-                | CreateDisposition::Overwrite
-                | CreateDisposition::OverwriteIf
-        )
-    );
     let access = r.desired_access.map_generic();
     let maximum = access.contains(AccessMask::MAXIMUM_ALLOWED);
     let stream = r.name.split_once(':').map_or("", |(_, stream)| stream);
@@ -75,7 +67,7 @@ fn create(r: &create::Request) -> Asked {
         reconnect: all.durable_reconnect,
         reconnect_v2: all.durable_reconnect_v2,
         app: all.app_instance_id.is_some(),
-        works: !maximum && (replaces || !LOOKS.contains(access)),
+        works: !maximum && !LOOKS.contains(access),
         deletes: r.create_options.contains(CreateOptions::DELETE_ON_CLOSE),
         stream: stream.trim_end_matches(":$DATA").to_owned(),
     }))

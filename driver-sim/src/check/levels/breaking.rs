@@ -2,10 +2,10 @@
 
 use smb_engine::output::ConnId;
 use smb_engine::time::Instant;
-use smb_proto::NtStatus;
 use smb_proto::create_ctx::LeaseState;
 use smb_proto::msg::OplockLevel;
 use smb_proto::msg::oplock_break::{LeaseBreakFlags, Message};
+use smb_proto::{Guid, NtStatus};
 
 use super::asked::Asked;
 use super::model::{HolderKey, Life, Told};
@@ -41,12 +41,7 @@ impl Levels {
             return Err(format!("a break to connection {conn}, which is closed"));
         }
         let Some(holder) = self.model.holders.get(&key) else {
-            // The first elements of a message may have opened what its last one still works on.
-            let under_way = self.sent.iter().any(|((c, _), s)| {
-                let opens = matches!(s.asked, Asked::Create(_)) && !s.alone;
-                opens && self.model.guids.get(c) == Some(&guid)
-            });
-            return if under_way {
+            return if self.opens_under_way(guid) {
                 Ok(())
             } else {
                 Err(format!("a break of {key:?}, which nobody holds"))
@@ -117,6 +112,14 @@ impl Levels {
         Ok(())
     }
 
+    /// Whether the first elements of a client's message may have opened what its last one still works on.
+    fn opens_under_way(&self, guid: Guid) -> bool {
+        self.sent.iter().any(|((c, _), s)| {
+            let opens = matches!(s.asked, Asked::Create(_)) && !s.alone;
+            opens && self.model.guids.get(c) == Some(&guid)
+        })
+    }
+
     /// An acknowledgment was answered.
     pub(super) fn acknowledged(
         &mut self,
@@ -138,8 +141,10 @@ impl Levels {
             o.life == Life::Here
                 && (matches!(key, HolderKey::Lease(..)) || o.session == sent.session)
         });
+        let guid = self.model.guids.get(&conn).copied().unwrap_or_default();
+        let under_way = self.opens_under_way(guid);
         let Some(holder) = self.model.holders.get_mut(&key) else {
-            return if good && sent.alone {
+            return if good && sent.alone && !under_way {
                 Err(format!(
                     "an acknowledgment of {key:?}, which nobody holds, was accepted"
                 ))

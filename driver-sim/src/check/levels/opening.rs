@@ -143,11 +143,12 @@ impl Levels {
         // Others may have come while the content was replaced, or before the rest of the message was
         // done, but nobody who could cache writes.
         let before = if sent.alone { self.events } else { sent.at };
-        if asked.works {
+        let replaced = replaced.contains(&r.create_action);
+        if asked.works || replaced {
             self.model.done(Deed::Open, file, me, before, now)?;
-            if replaced.contains(&r.create_action) {
-                self.model.done(Deed::Replace, file, me, sent.at, now)?;
-            }
+        }
+        if replaced {
+            self.model.done(Deed::Replace, file, me, sent.at, now)?;
         }
         if asked.deletes {
             self.model.done(Deed::Name, file, me, sent.at, now)?;
