@@ -86,7 +86,8 @@ impl Levels {
     ) {
         let related = header.flags.contains(HeaderFlags::RELATED_OPERATIONS);
         let before = self.before.remove(&conn).filter(|_| related);
-        let (session, tree) = before.map_or((header.session_id, header.tree_id()), |b| (b.0, b.1));
+        let named = (header.session_id, header.tree_id());
+        let (session, tree) = before.map_or(named, |b| (b.0, b.1));
         let mut file = before.and_then(|b| b.2);
         let mut asked = request.map_or(Asked::Other, asked::asked);
         match &mut asked {
