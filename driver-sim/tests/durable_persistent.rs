@@ -34,7 +34,7 @@ const RH: LeaseState = LeaseState::READ.union(LeaseState::HANDLE);
 
 fn pair() -> Pair {
     // That of files takes locks for lost with the server.
-    let mut checkers = check::all_for(Limits::default().max_credits);
+    let mut checkers = check::all_for(&Limits::default());
     checkers.retain(|c| c.name() != "files");
     Pair::builder()
         .panel(Panel::new(checkers))

@@ -210,7 +210,13 @@ impl Answers {
         let breaking = self.breaking_until.is_some_and(|until| now < until);
         for (conn, open) in live {
             for (id, pending) in open {
-                if breaking && pending.yields {
+                // Who waits for somebody who may come back has been told so.
+                let waits = pending.interim.is_some()
+                    && matches!(
+                        pending.header.command(),
+                        Some(Command::Create | Command::SetInfo)
+                    );
+                if !pending.cancelled && (waits || breaking && pending.yields) {
                     continue;
                 }
                 let command = pending.header.command_code;

@@ -45,6 +45,7 @@ pub(super) enum Asked {
     Create(Box<Create>),
     Close(FileId),
     Deed(FileId, Deed),
+    Resiliency(FileId),
     AckOplock(FileId, OplockLevel),
     AckLease(LeaseKey, LeaseState),
     Other,
@@ -126,6 +127,9 @@ pub(super) fn asked(request: &Request) -> Asked {
         }
         Request::OplockBreak(oplock_break::Message::LeaseAck(ack)) => {
             Asked::AckLease(ack.lease_key, ack.lease_state)
+        }
+        Request::Ioctl(r) if r.ctl_code == FsctlCode::LMR_REQUEST_RESILIENCY => {
+            Asked::Resiliency(r.file_id)
         }
         _ => deed(request).map_or(Asked::Other, |(id, deed)| Asked::Deed(id, deed)),
     }

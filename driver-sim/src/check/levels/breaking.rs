@@ -41,7 +41,7 @@ impl Levels {
             return Err(format!("a break to connection {conn}, which is closed"));
         }
         let Some(holder) = self.model.holders.get(&key) else {
-            return if self.opens_under_way(guid) {
+            return if self.restarted || self.opens_under_way(guid) {
                 Ok(())
             } else {
                 Err(format!("a break of {key:?}, which nobody holds"))
@@ -142,7 +142,7 @@ impl Levels {
                 && (matches!(key, HolderKey::Lease(..)) || o.session == sent.session)
         });
         let guid = self.model.guids.get(&conn).copied().unwrap_or_default();
-        let under_way = self.opens_under_way(guid);
+        let under_way = self.restarted || self.opens_under_way(guid);
         let Some(holder) = self.model.holders.get_mut(&key) else {
             return if good && sent.alone && !under_way {
                 Err(format!(

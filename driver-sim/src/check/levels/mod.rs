@@ -53,6 +53,8 @@ pub struct Levels {
     before: BTreeMap<ConnId, (SessionId, TreeId, Option<FileId>)>,
     /// The server is about to end: nothing is judged any more.
     blind: bool,
+    /// There was a server before, from which opens may have come down.
+    restarted: bool,
     judged: u64,
 }
 
@@ -73,6 +75,7 @@ impl Levels {
             sent: BTreeMap::new(),
             before: BTreeMap::new(),
             blind: false,
+            restarted: false,
             judged: 0,
         }
     }
@@ -177,6 +180,15 @@ impl Levels {
                 self.model.ended(|open, _| open == id);
                 Ok(())
             }
+            (Asked::Resiliency(id), _) if good => {
+                if let Some(open) = self.model.opens.get_mut(id) {
+                    // For how long is up to the server.
+                    let guid = open.durable.and_then(|d| d.guid);
+                    let timeout = Duration::MAX;
+                    open.durable = Some(model::Durable { guid, timeout });
+                }
+                Ok(())
+            }
             (Asked::Deed(id, deed), _) if good => {
                 let Some(open) = self.model.opens.get(id) else {
                     return Ok(());
@@ -204,6 +216,7 @@ impl Levels {
             Seen::Outside(Outside::Lost) => {
                 *self = Self {
                     judged: self.judged,
+                    restarted: true,
                     ..Self::new(self.break_after)
                 };
             }
