@@ -10,7 +10,7 @@ use smb_proto::{Command, Header, NtStatus};
 
 use super::caching::{self, Around, Caching, Contention, Notice};
 use super::lease::{Lease, LeaseOwner, LeaseRequest};
-use super::{Core, File, FileOpen, Open, Timer, dir_lease, durable, persistent};
+use super::{Core, File, FileOpen, Open, Timer, dir_lease, durable, persistent, retell};
 use crate::dispatch;
 use crate::output::{Answer, Body, ConnId, Outbound, Output};
 use crate::table::Id;
@@ -36,8 +36,8 @@ pub(crate) struct By {
 }
 
 /// One who may cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holder {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
     Oplock(Id<Open>),
     Lease(Id<Lease>),
 }
@@ -58,7 +58,7 @@ pub(crate) fn by(core: &Core, open: Id<Open>) -> By {
     }
 }
 
-fn caching(core: &Core, holder: Holder) -> Option<Caching> {
+pub(super) fn caching(core: &Core, holder: Holder) -> Option<Caching> {
     match holder {
         Holder::Lease(id) => core.leases.get(id).map(|l| l.caching),
         Holder::Oplock(id) => match core.opens.get(id)?.file()?.cache {
@@ -177,7 +177,7 @@ fn break_to(core: &mut Core, now: Now, holder: Holder, keep: LeaseState) {
 
 /// Tells the client of a holder; one that cannot be told holds nothing any more. Further steps of one
 /// break do not count in the epoch.
-fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
+pub(super) fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
     let body = match holder {
         Holder::Lease(id) => {
             let Some(l) = core.leases.get(id) else {
@@ -211,12 +211,17 @@ fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
         Holder::Oplock(id) => Some(vec![id]),
     };
     let opens = opens.unwrap_or_default();
-    let told = opens.iter().any(|open| send(core, *open, body));
+    let told = opens.iter().find_map(|open| send(core, *open, body));
     // A client that may be long in coming back is told then.
     let waits = opens.iter().any(|open| durable::stays(core, *open));
-    if !told && !waits {
+    if told.is_none() && !waits {
         unreachable(core, now, holder, &opens);
-    } else if notice.acknowledge {
+        return;
+    };
+    if notice.acknowledge {
+        if let Some(conn) = told {
+            retell::told(core, holder, conn, notice);
+        }
         let after = core.config.limits.break_after;
         core.arm(timer(holder), now, after);
     }
@@ -253,7 +258,7 @@ pub(crate) fn tell_again(core: &mut Core, open: Id<Open>) {
     });
 }
 
-fn timer(holder: Holder) -> Timer {
+pub(super) fn timer(holder: Holder) -> Timer {
     match holder {
         Holder::Lease(id) => Timer::LeaseBreak(id),
         Holder::Oplock(id) => Timer::OplockBreak(id),
@@ -273,23 +278,18 @@ fn channel(core: &Core, open: &Open) -> Option<ConnId> {
 }
 
 /// Sends a notification: no MessageId that a client could have used, neither session nor tree
-/// connect, not signed; encrypted where the session or the share is ([MS-SMB2] 3.3.4.6, 3.3.4.7).
-fn send(core: &mut Core, open: Id<Open>, body: oplock_break::Message) -> bool {
-    let Some(row) = core.opens.get(open) else {
-        return false;
-    };
-    let Some(conn) = channel(core, row) else {
-        return false;
-    };
+/// connect, not signed; encrypted where the session or the share is ([MS-SMB2] 3.3.4.6, 3.3.4.7). Says
+/// on which connection, if there is one.
+fn send(core: &mut Core, open: Id<Open>, body: oplock_break::Message) -> Option<ConnId> {
+    let row = core.opens.get(open)?;
+    let conn = channel(core, row)?;
     let (session, tree) = (row.session, row.tree);
     let shared = core.trees.get(tree).is_some_and(|t| t.encryption_required);
-    let Some(session) = core.sessions.get_mut(session) else {
-        return false;
-    };
+    let session = core.sessions.get_mut(session)?;
     let secret = shared || session.established().is_some_and(|e| e.encrypt);
     let seal = if secret { session.seal_plan() } else { None };
     if secret && seal.is_none() {
-        return false;
+        return None;
     }
     let header = Header {
         credit_charge: 0,
@@ -318,7 +318,7 @@ fn send(core: &mut Core, open: Id<Open>, body: oplock_break::Message) -> bool {
             seal,
         },
     ));
-    true
+    Some(conn)
 }
 
 /// A holder may cache nothing from now on.

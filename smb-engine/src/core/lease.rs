@@ -7,6 +7,7 @@ use smb_proto::id::LeaseKey;
 
 use super::caching::Caching;
 use super::dir_lease::Place;
+use super::retell::Told;
 use super::{Core, File, FileKey, Open};
 use crate::table::Id;
 
@@ -55,6 +56,8 @@ pub(crate) struct Lease {
     pub(crate) opens: Vec<Id<Open>>,
     /// Under which it is in [`Core::dir_leases`].
     pub(crate) place: Option<Place>,
+    /// Where its client was told of the break that it has not acknowledged.
+    pub(crate) told: Option<Told>,
 }
 
 impl Lease {
@@ -70,6 +73,7 @@ impl Lease {
             epoch: asked.epoch.unwrap_or(0).wrapping_add(bump),
             opens: Vec::new(),
             place: None,
+            told: None,
         }
     }
 

@@ -24,6 +24,7 @@ pub(crate) mod pipe_view;
 pub(crate) mod quota;
 pub(crate) mod range_lock;
 pub(crate) mod rename;
+mod retell;
 pub(crate) mod sequence;
 mod session;
 pub(crate) mod share_mode;

@@ -113,6 +113,8 @@ pub(crate) struct FileOpen {
     /// The write time that stays when data is written through this open, since the client set it
     /// (or −1), [MS-FSCC] 2.4.7, [MS-FSA] 2.1.1.6 UserSetModificationTime.
     pub(crate) frozen_write_time: Option<FileTime>,
+    /// Where its client was told of the break of an oplock that it has not acknowledged.
+    pub(crate) told: Option<super::retell::Told>,
     /// The same for the change time (UserSetChangeTime).
     pub(crate) frozen_change_time: Option<FileTime>,
     /// Data was written through it, so closing reports a change of content.

@@ -391,6 +391,7 @@ pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
         }
     }
     core.timers.clear(Timer::Logon(id));
+    let unheard = super::retell::on(core, id);
     for (wire, session) in sessions {
         let Some(s) = core.sessions.get_mut(session) else {
             continue;
@@ -406,4 +407,5 @@ pub(crate) fn end_conn(core: &mut Core, now: Now, id: ConnId) {
         }
     }
     core.conns.remove(id);
+    super::retell::again(core, now, unheard);
 }

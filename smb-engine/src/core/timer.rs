@@ -66,6 +66,11 @@ impl Timers {
         Some(timer)
     }
 
+    /// When a deadline is, if there is one.
+    pub(crate) fn when(&self, timer: Timer) -> Option<Instant> {
+        self.when.get(&timer).copied()
+    }
+
     /// Whether there is such a deadline.
     pub(crate) fn has(&self, timer: Timer) -> bool {
         self.when.contains_key(&timer)

@@ -289,6 +289,7 @@ fn enter(
             scan: Scan::default(),
             watch: None,
             frozen_write_time: None,
+            told: None,
             frozen_change_time: None,
             wrote: false,
         }),

@@ -165,6 +165,7 @@ fn enter(core: &mut Core, now: Now, r: &Restoring, opened: Opened) {
         tree: Id::NOBODY,
         granted: AccessMask::from_bits_retain(record.granted),
         kind: OpenKind::File(FileOpen {
+            told: None,
             handle: opened.handle,
             backend: r.backend,
             by: r.by.clone(),
@@ -251,6 +252,7 @@ fn enter_lease(core: &mut Core, id: Id<Open>, row: Id<File>, record: &LeaseRecor
         Some(lease) => lease,
         None => {
             let lease = core.leases.insert(Lease {
+                told: None,
                 owner,
                 file: row,
                 caching: Caching::new(LeaseState::from_bits_retain(record.state)),
