@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .server import Share
+from .server import USER, Share
 from .work import give_to_user, owned_directory
 
 SNAPSHOT = "@GMT-2024.02.29-01.02.03"
@@ -20,6 +20,8 @@ SNAPSHOT_OPTIONS = (
 )
 # Bytes of the file systems with reflinks.
 IMAGE_SIZE = 400 << 20
+# What makes them, and how.
+MAKERS = {"xfs": ["-m", "reflink=1"], "btrfs": []}
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,16 @@ def _snapshots(work: Path) -> Special:
 
 @contextmanager
 def _reflinks(work: Path):
-    """A share on XFS, which can share blocks; nothing where it cannot be made."""
-    made = shutil.which("mkfs.xfs") and os.geteuid() == 0 and Path("/dev/loop-control").exists()
-    if not made:
+    """A share on XFS or else btrfs, which can share blocks; nothing where it cannot be made."""
+    kind = next((kind for kind in MAKERS if shutil.which(f"mkfs.{kind}")), None)
+    if kind is None or os.geteuid() != 0 or not Path("/dev/loop-control").exists():
         yield []
         return
     image, mount = work / "reflinks.img", work / "share" / "reflinks"
     mount.mkdir(parents=True)
     with open(image, "wb") as file:
         file.truncate(IMAGE_SIZE)
-    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", image], check=True)
+    subprocess.run([f"mkfs.{kind}", "-q", *MAKERS[kind], image], check=True)
     subprocess.run(["mount", "-o", "loop", image, mount], check=True)
     try:
         # Beneath the root of the file system, which is not emptied as a whole.
@@ -101,6 +103,7 @@ def special_shares(work: Path):
                 "acl flag inherited canonicalization = no",
             ),
             _plain(work, "nostreams", ("smb2.create_no_streams",), "vfs objects = acl_xattr"),
+            _plain(work, "admin", ("smb2.create.quota-fake-file",), f"admin users = {USER.name}"),
             _plain(work, "dosmode", ("smb2.dosmode",), "hide files = /hidefile/", "hide dot files = yes"),
         ]
 
