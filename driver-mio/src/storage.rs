@@ -8,9 +8,9 @@ use smb_engine::names::Pattern;
 use smb_engine::vfs::{Backend, Capabilities, VfsOp, VfsResult};
 use smb_proto::dtyp::Sid;
 
-use crate::config::{InheritOwner, ShareConfig, SnapshotOrder};
+use crate::config::{InheritOwner, NameList, ShareConfig, SnapshotOrder};
 use crate::fs::{
-    HostId, LocalFs, LocalFsError, LocalOptions, ShadowCopy, SidMapper, WithSnapshots,
+    HostId, LocalFs, LocalFsError, LocalOptions, NameMap, ShadowCopy, SidMapper, WithSnapshots,
 };
 use crate::users::sids;
 
@@ -54,6 +54,10 @@ impl Backend for Limited {
     }
 }
 
+fn patterns(names: &NameList) -> Vec<Pattern> {
+    names.0.iter().map(|n| Pattern::of_names(n)).collect()
+}
+
 /// Opens the directory of a share and logs what is worth knowing about it.
 ///
 /// # Errors
@@ -69,12 +73,15 @@ pub fn open(
         force_create_mode: share.force_create_mode.0,
         force_directory_mode: share.force_directory_mode.0,
         hide_dot_files: share.hide_dot_files,
-        veto_files: share
-            .veto_files
-            .0
-            .iter()
-            .filter_map(|n| Pattern::new(n))
-            .collect(),
+        hide_files: patterns(&share.hide_files),
+        mangled_names: share.mangled_names,
+        name_map: if share.vfs_objects.catia {
+            share.catia_mappings.0.clone()
+        } else {
+            NameMap::default()
+        },
+        match_normalised: share.vfs_objects.fruit,
+        veto_files: patterns(&share.veto_files),
         follow_symlinks: share.follow_symlinks,
         cross_mounts: share.crossmnt,
         store_dos_attributes: share.store_dos_attributes,

@@ -1,14 +1,16 @@
 //! Comparing names: without regard to case, and with the wildcards of [MS-FSA] 2.1.4.4.
 
-/// One character in the form in which names are compared: simple upper case ([MS-FSA] 2.1.4.3
-/// compares up-cased names). Characters whose upper case is more than one character stay.
+/// One character in the form in which names are compared: simple case folding (CaseFolding.txt of
+/// Unicode, statuses C and S), which is what the upcased comparison of [MS-FSA] 2.1.4.3 means for
+/// all of Unicode. Characters whose folding is more than one character stay.
 #[must_use]
 pub fn fold_char(c: char) -> char {
-    let mut upper = c.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(u), None) => u,
-        _ => c,
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
     }
+    unicode_case_mapping::case_folded(c)
+        .and_then(|folded| char::from_u32(folded.get()))
+        .unwrap_or(c)
 }
 
 /// A name in the form in which names are compared; the key of maps of names.
@@ -39,10 +41,10 @@ pub fn short_enough(name: &str) -> bool {
         && !name.ends_with('.')
 }
 
-/// An 8.3 name for a name that is none, for backends whose host keeps no short names: two characters
-/// of the name, `~`, five digits made from all of it, and three characters of the extension. The same
-/// name always gets the same one; that two names of a directory get the same is unlikely, not
-/// impossible. `None` for a name that has the form itself.
+/// An 8.3 name for a name that is none, for backends whose host keeps no short names: the first
+/// character of the name, `~`, six digits made from all of it, and three characters of the extension.
+/// The same name always gets the same one; that two names of a directory get the same is unlikely,
+/// not impossible. `None` for a name that has the form itself.
 #[must_use]
 pub fn short_name(name: &str) -> Option<String> {
     if short_enough(name) {
@@ -60,10 +62,16 @@ pub fn short_name(name: &str) -> Option<String> {
         _ => (name, String::new()),
     };
     // FNV-1a.
-    let mut hash = fold(name).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut out = format!("{:_<2}~", plain(base, 2));
+    let mut hash = name
+        .chars()
+        .map(fold_char)
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        });
+    // The low bits alone depend on the last characters too little.
+    hash ^= hash >> 32;
+    let mut out = format!("{:_<1}~", plain(base, 1));
     for _ in 0..SHORT_DIGITS {
         let digit = u32::try_from(hash % 36).unwrap_or(0);
         out.extend(char::from_digit(digit, 36).map(|c| c.to_ascii_uppercase()));
@@ -77,7 +85,7 @@ pub fn short_name(name: &str) -> Option<String> {
 }
 
 /// Digits in the names that [`short_name`] makes.
-const SHORT_DIGITS: usize = 5;
+const SHORT_DIGITS: usize = 6;
 
 /// Whether a name could be one that [`short_name`] makes; a backend that does not find a name like
 /// this looks for the one that it is made of.
@@ -85,8 +93,8 @@ const SHORT_DIGITS: usize = 5;
 pub fn is_made_short(name: &str) -> bool {
     let base = name.rsplit_once('.').map_or(name, |(base, _)| base);
     short_enough(name)
-        && base.len() == SHORT_DIGITS.saturating_add(3)
-        && base.get(2..3) == Some("~")
+        && base.len() == SHORT_DIGITS.saturating_add(2)
+        && base.get(1..2) == Some("~")
 }
 
 /// Whether a text can be the name of an extended attribute: 1 to 254 ASCII characters, none of them
@@ -116,6 +124,14 @@ impl Pattern {
         Some(Self {
             folded: text.chars().map(fold_char).collect(),
         })
+    }
+
+    /// The expression `text` even if it matches every name.
+    #[must_use]
+    pub fn of_names(text: &str) -> Self {
+        Self {
+            folded: text.chars().map(fold_char).collect(),
+        }
     }
 
     /// Whether the expression has no wildcards, so that it matches one name at most.
@@ -206,7 +222,29 @@ mod tests {
 
     #[test]
     fn names_are_compared_folded() {
-        assert!(same_name("straße.ТХТ", "STRAßE.тхт"));
+        for (a, b) in [
+            ("straße.ТХТ", "STRAßE.тхт"),
+            ("ß", "ẞ"),
+            ("Σς", "σσ"),
+            ("\u{212a}elvin \u{212b}", "kelvin å"),
+            ("ſ", "S"),
+            ("ǅ", "ǆ"),
+            ("\u{13a0}", "\u{ab70}"),
+            ("𐐀", "𐐨"),
+            ("ΐ", "\u{1fd3}"),
+        ] {
+            assert!(same_name(a, b) && fold(a) == fold(b), "{a} {b}");
+        }
+        // The Turkish i is a letter of its own, and what folds to several characters stays.
+        for (a, b) in [
+            ("ı", "I"),
+            ("İ", "i"),
+            ("ß", "ss"),
+            ("ﬁ", "fi"),
+            ("é", "e\u{301}"),
+        ] {
+            assert!(!same_name(a, b), "{a} {b}");
+        }
         assert!(!same_name("a", "ab"));
     }
 
@@ -242,10 +280,18 @@ mod tests {
             );
             assert_eq!(short_name(&long.to_uppercase()), Some(short));
         }
-        assert!(short_name("a long name.text").unwrap().starts_with("AL~"));
+        assert!(short_name("a long name.text").unwrap().starts_with("A~"));
         assert_ne!(short_name("a long name 1"), short_name("a long name 2"));
+        let of_many: std::collections::BTreeSet<_> = (0..100_000)
+            .map(|i| short_name(&format!("a long name {i}.text")).unwrap())
+            .collect();
+        assert!(of_many.len() > 99_980, "{}", of_many.len());
         assert_eq!(short_name("short.txt"), None);
-        assert!(!is_made_short("short.txt") && !is_made_short("~WRL0001.tmp"));
+        assert!(
+            !is_made_short("short.txt")
+                && !is_made_short("~WRL0001.tmp")
+                && !is_made_short("BACKUP~1")
+        );
         assert!(valid_ea_name("user.name 1"));
         let long = "x".repeat(255);
         for no in ["", "a*", "a\\b", "\u{e4}", "a\n", &long] {

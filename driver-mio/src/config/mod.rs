@@ -46,7 +46,7 @@ pub use reader::{Document, Entry, Loader, Section};
 pub use snapshots::{SnapshotDir, SnapshotOrder, TimeFormat};
 pub use types::{EffectiveConfig, Global, ShareConfig};
 pub use value::{
-    Choice, Credits, Expected, IoSize, Limit, Mode, NameList, Ports, Principal, Setting,
+    Choice, Credits, Expected, IoSize, Limit, Mappings, Mode, NameList, Ports, Principal, Setting,
 };
 pub use words::{
     Ciphers, DirectoryLeases, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName,

@@ -317,6 +317,7 @@ pub const PARAMS: &[Param] = &[
     param!(share "force user" => force_user),
     param!(share "guest ok" | "public" => guest_ok),
     param!(share "hide dot files" => hide_dot_files),
+    param!(share "hide files" => hide_files),
     param!(share "inherit owner" => inherit_owner),
     param!(share "invalid users" => invalid_users),
     param!(share "oplocks" => oplocks),
@@ -363,8 +364,10 @@ pub const PARAMS: &[Param] = &[
     param!(global "smbd:writetimeupdatedelay" => write_time_delay),
     param!(share "acl flag inherited canonicalization" => acl_flag_inherited_canonicalization),
     param!(share "available" => available),
+    param!(share "catia:mappings" => catia_mappings),
     param!(share "ea support" => ea_support),
     param!(share "guest only" | "only guest" => guest_only),
+    param!(share "mangled names" => mangled_names),
     param!(nothing Global "max smbd processes": Limit {
         "there is one process; `max connections` bounds the connections", []
     }),

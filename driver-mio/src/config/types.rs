@@ -7,7 +7,9 @@ use smb_proto::Dialect;
 use super::diag::Pos;
 use super::hosts::HostList;
 use super::snapshots::{SnapshotDir, SnapshotOrder, TimeFormat};
-use super::value::{Credits, IoSize, Limit, Mode, NameList, Ports, Principal};
+use super::value::{Credits, IoSize, Limit, Mappings, Mode, NameList, Ports, Principal};
+use crate::fs::Mangled;
+
 use super::words::{
     Ciphers, DirectoryLeases, Encryption, InheritOwner, LogLevel, MapToGuest, NetbiosName,
     Protocol, RestrictAnonymous, Signing, SigningAlgorithms, VfsObjects,
@@ -198,6 +200,8 @@ pub struct ShareConfig {
     pub crossmnt: bool,
     /// Permission bits that a new directory may have.
     pub directory_mask: Mode,
+    /// `catia:mappings`: characters that are shown as others, if `vfs objects` has catia.
+    pub catia_mappings: Mappings,
     /// Extended attributes can be read and written.
     pub ea_support: bool,
     /// `server smb encrypt` of the share; unset: as the server says.
@@ -222,6 +226,8 @@ pub struct ShareConfig {
     pub continuous_availability: bool,
     /// Names that begin with a dot are shown as hidden.
     pub hide_dot_files: bool,
+    /// Names that are shown as hidden.
+    pub hide_files: NameList,
     /// Files that a user cannot read are not listed.
     pub hide_unreadable: bool,
     /// Addresses that may connect, of those that may connect to the server; unset: all.
@@ -232,6 +238,8 @@ pub struct ShareConfig {
     pub inherit_owner: InheritOwner,
     /// These may not connect.
     pub invalid_users: Vec<Principal>,
+    /// Which names have an 8.3 name besides.
+    pub mangled_names: Mangled,
     /// Connections to the share.
     pub max_connections: Limit,
     /// Oplocks are granted.
@@ -277,6 +285,7 @@ impl Default for ShareConfig {
             create_mask: Mode(0o744),
             crossmnt: true,
             directory_mask: Mode(0o755),
+            catia_mappings: Mappings::default(),
             ea_support: true,
             encryption: None,
             follow_symlinks: false,
@@ -288,11 +297,13 @@ impl Default for ShareConfig {
             guest_only: false,
             guest_ok: false,
             hide_dot_files: true,
+            hide_files: NameList::default(),
             hide_unreadable: false,
             hosts_allow: None,
             hosts_deny: None,
             inherit_owner: InheritOwner::No,
             invalid_users: Vec::new(),
+            mangled_names: Mangled::default(),
             max_connections: Limit(128),
             oplocks: true,
             path: None,

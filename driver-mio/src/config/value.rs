@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fs::NameMap;
+
 use super::reader::without_comment;
 
 /// A value that was not understood: what was expected instead, as the end of a sentence.
@@ -457,6 +459,40 @@ impl Setting for NameList {
             return String::new();
         }
         quoted_if_needed(&format!("/{}/", self.0.join("/")))
+    }
+}
+
+/// Characters of the host and what they are shown as, in Samba's form: pairs of hexadecimal Unicode
+/// numbers, as in `0x22:0xa8,0x2a:0xa4`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mappings(pub NameMap);
+
+impl Setting for Mappings {
+    fn parse(text: &str, _: &mut Vec<String>) -> Result<Self, Expected> {
+        let number = |text: &str| {
+            let digits = text.trim().strip_prefix("0x")?;
+            char::from_u32(u32::from_str_radix(digits, 16).ok()?)
+        };
+        text.split(',')
+            .map(|pair| {
+                let (host, share) = pair.split_once(':')?;
+                Some((number(host)?, number(share)?))
+            })
+            .collect::<Option<Vec<_>>>()
+            .and_then(NameMap::new)
+            .map(Self)
+            .ok_or_else(|| {
+                Expected::new(
+                    "pairs of Unicode numbers as in `0x3a:0xf7,0x2a:0xa4`, each number once on its \
+                     side, and behind the colon none that names cannot have",
+                )
+            })
+    }
+
+    fn show(&self) -> String {
+        let pair = |(h, s): &(char, char)| format!("0x{:x}:0x{:x}", u32::from(*h), u32::from(*s));
+        let pairs: Vec<_> = self.0.pairs().iter().map(pair).collect();
+        pairs.join(",")
     }
 }
 

@@ -3,6 +3,8 @@
 use smb_proto::Dialect;
 use smb_proto::crypto::{Cipher, SigningAlgorithm};
 
+use crate::fs::Mangled;
+
 use super::value::{
     Choice, Expected, Setting, choice_setting, list, parse_algorithms, show_choice, show_list,
 };
@@ -302,6 +304,18 @@ impl Choice for InheritOwner {
     ];
 }
 
+impl Choice for Mangled {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("yes", Self::Yes),
+        ("true", Self::Yes),
+        ("1", Self::Yes),
+        ("no", Self::No),
+        ("false", Self::No),
+        ("0", Self::No),
+        ("illegal", Self::Illegal),
+    ];
+}
+
 /// A NetBIOS name: 1 to 15 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetbiosName(pub String);
@@ -391,6 +405,10 @@ impl Setting for Ciphers {
 pub struct VfsObjects {
     /// `acl_xattr`: security descriptors.
     pub acl_xattr: bool,
+    /// `catia`: characters are shown as others, as `catia:mappings` says.
+    pub catia: bool,
+    /// `fruit`: names are found whatever their Unicode normalisation, as macOS expects.
+    pub fruit: bool,
     /// `streams_xattr`: named streams.
     pub streams_xattr: bool,
     /// `shadow_copy2`: snapshots, as the parameters `shadow:…` describe them.
@@ -401,6 +419,8 @@ impl Default for VfsObjects {
     fn default() -> Self {
         Self {
             acl_xattr: true,
+            catia: false,
+            fruit: false,
             streams_xattr: true,
             shadow_copy2: false,
         }
@@ -411,19 +431,23 @@ impl Setting for VfsObjects {
     fn parse(text: &str, notes: &mut Vec<String>) -> Result<Self, Expected> {
         let mut objects = Self {
             acl_xattr: false,
+            catia: false,
+            fruit: false,
             streams_xattr: false,
             shadow_copy2: false,
         };
         for word in list(text) {
             match word.as_str() {
                 "acl_xattr" => objects.acl_xattr = true,
+                "catia" => objects.catia = true,
+                "fruit" => objects.fruit = true,
                 "streams_xattr" => objects.streams_xattr = true,
                 "shadow_copy2" => objects.shadow_copy2 = true,
                 // Neither, which an empty value cannot say: an empty value is not set.
                 "none" => {}
                 _ => notes.push(format!(
-                    "the module `{word}` is left out; acl_xattr, streams_xattr and shadow_copy2 \
-                     exist"
+                    "the module `{word}` is left out; acl_xattr, catia, fruit, streams_xattr and \
+                     shadow_copy2 exist"
                 )),
             }
         }
@@ -432,6 +456,8 @@ impl Setting for VfsObjects {
 
     fn show(&self) -> String {
         let words: Vec<&str> = [
+            (self.catia, "catia"),
+            (self.fruit, "fruit"),
             (self.acl_xattr, "acl_xattr"),
             (self.streams_xattr, "streams_xattr"),
             (self.shadow_copy2, "shadow_copy2"),
@@ -453,4 +479,5 @@ choice_setting!(
     Encryption,
     KsmbdEncryption,
     InheritOwner,
+    Mangled,
 );

@@ -6,19 +6,19 @@
 //! systems), or the host has no watch left, what was read counts only while the directory's
 //! modification and change times stand still.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
+use rustix::fs::{AtFlags, Statx, StatxFlags, statat, statx};
 use rustix::io::Errno;
-use smb_engine::names::{fold, is_made_short, short_name};
+use smb_engine::names::{fold, is_made_short};
 
 use super::error::retry;
-use super::names::to_share;
+use super::names::{Mangled, Naming, normal_form};
 use super::walk::Walk;
 use super::xattr::magic;
 
@@ -32,49 +32,203 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// A directory: device and inode.
 type Key = (u64, u64);
 
-/// The names of one directory by their folded form; almost always one each.
+/// Names of the host by a form of their share names; almost always one each.
 #[derive(Default)]
-struct Names(BTreeMap<String, Vec<Vec<u8>>>);
+struct Index(BTreeMap<String, Vec<Vec<u8>>>);
 
-impl Names {
-    fn key(host: &[u8]) -> String {
-        fold(&to_share(host))
-    }
-
-    fn insert(&mut self, host: Vec<u8>) {
-        let same = self.0.entry(Self::key(&host)).or_default();
-        if !same.contains(&host) {
-            same.push(host);
+impl Index {
+    fn insert(&mut self, key: String, host: &[u8]) -> bool {
+        let same = self.0.entry(key).or_default();
+        let new = !same.iter().any(|n| n == host);
+        if new {
+            same.push(host.to_vec());
         }
+        new
     }
 
-    fn remove(&mut self, host: &[u8]) {
-        let key = Self::key(host);
-        if let Some(same) = self.0.get_mut(&key) {
+    fn remove(&mut self, key: &str, host: &[u8]) {
+        if let Some(same) = self.0.get_mut(key) {
             same.retain(|n| n != host);
             if same.is_empty() {
-                self.0.remove(&key);
+                self.0.remove(key);
             }
         }
     }
 
-    /// The name, or the one whose 8.3 form it is.
-    fn find(&self, folded: &str) -> Option<Vec<u8>> {
-        if let Some(found) = self.0.get(folded) {
-            return found.first().cloned();
+    fn get(&self, key: &str) -> &[Vec<u8>] {
+        self.0.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.0.values().flatten()
+    }
+}
+
+/// The names of one directory.
+struct Names {
+    naming: Arc<Naming>,
+    folded: Index,
+    /// By folded 8.3 name; made when first asked for.
+    short: Option<Index>,
+    /// By normalised form; made when first asked for.
+    normal: Option<Index>,
+    count: usize,
+    /// Names that something else was moved to although they were there. What is told then is the
+    /// same for a file that takes the place of another and for two that change places, and only the
+    /// latter leaves the name behind when it is moved away next.
+    replaced: BTreeSet<Vec<u8>>,
+    /// Such names that were moved away: nobody knows whether they are there.
+    doubtful: BTreeSet<Vec<u8>>,
+}
+
+impl Names {
+    fn new(naming: Arc<Naming>) -> Self {
+        Self {
+            naming,
+            folded: Index::default(),
+            short: None,
+            normal: None,
+            count: 0,
+            replaced: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
         }
-        if !is_made_short(folded) {
-            return None;
+    }
+
+    /// Enters a name; whether it is new.
+    fn insert(&mut self, host: &[u8]) -> bool {
+        let share = self.naming.to_share(host);
+        if !self.folded.insert(fold(&share), host) {
+            return false;
         }
-        let mut all = self.0.values().flatten();
-        all.find(|host| short_name(&to_share(host)).is_some_and(|s| s == folded))
-            .cloned()
+        self.count = self.count.saturating_add(1);
+        if let (Some(index), Some(short)) = (&mut self.short, self.naming.short(host, &share)) {
+            index.insert(fold(&short), host);
+        }
+        if let Some(index) = &mut self.normal {
+            index.insert(normal_form(&share), host);
+        }
+        true
+    }
+
+    fn remove(&mut self, host: &[u8]) {
+        let share = self.naming.to_share(host);
+        let key = fold(&share);
+        if !self.folded.get(&key).iter().any(|n| n == host) {
+            return;
+        }
+        self.count = self.count.saturating_sub(1);
+        self.folded.remove(&key, host);
+        if let (Some(index), Some(short)) = (&mut self.short, self.naming.short(host, &share)) {
+            index.remove(&fold(&short), host);
+        }
+        if let Some(index) = &mut self.normal {
+            index.remove(&normal_form(&share), host);
+        }
+        self.replaced.remove(host);
+        self.doubtful.remove(host);
+    }
+
+    /// What inotify tells.
+    fn apply(&mut self, change: Change, host: &[u8]) {
+        match change {
+            Change::Made => {
+                self.insert(host);
+                self.replaced.remove(host);
+                self.doubtful.remove(host);
+            }
+            Change::MovedHere => {
+                if !self.insert(host) {
+                    self.replaced.insert(host.to_vec());
+                }
+                self.doubtful.remove(host);
+            }
+            Change::MovedAway if self.replaced.remove(host) => {
+                self.doubtful.insert(host.to_vec());
+            }
+            Change::MovedAway | Change::Removed => self.remove(host),
+        }
+    }
+
+    /// The name that equals `wanted` without regard to case, else the one whose 8.3 name it is, else
+    /// (where that is configured) the one of another normalisation.
+    fn find(&mut self, dir: BorrowedFd<'_>, wanted: &str) -> Option<Vec<u8>> {
+        let key = fold(wanted);
+        if let Some(found) = self.first(dir, self.folded.get(&key).to_vec()) {
+            return Some(found);
+        }
+        if is_made_short(&key) && self.naming.mangled != Mangled::No {
+            let (naming, folded) = (&self.naming, &self.folded);
+            let index = self.short.get_or_insert_with(|| {
+                let mut index = Index::default();
+                for host in folded.all() {
+                    if let Some(short) = naming.short(host, &naming.to_share(host)) {
+                        index.insert(fold(&short), host);
+                    }
+                }
+                index
+            });
+            // A name that two files have is none of either's: it would lead to the wrong one.
+            if let [_] = index.get(&key) {
+                let one = index.get(&key).to_vec();
+                return self.first(dir, one);
+            }
+        }
+        if self.naming.normalised {
+            let (naming, folded) = (&self.naming, &self.folded);
+            let index = self.normal.get_or_insert_with(|| {
+                let mut index = Index::default();
+                for host in folded.all() {
+                    index.insert(normal_form(&naming.to_share(host)), host);
+                }
+                index
+            });
+            let same = index.get(&normal_form(wanted)).to_vec();
+            return self.first(dir, same);
+        }
+        None
+    }
+
+    /// The first of these names that is there.
+    fn first(&mut self, dir: BorrowedFd<'_>, names: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+        for name in names {
+            if !self.doubtful.remove(&name) {
+                return Some(name);
+            }
+            match retry(|| statat(dir, &name[..], AtFlags::SYMLINK_NOFOLLOW)) {
+                Err(Errno::NOENT) => self.remove(&name),
+                _ => return Some(name),
+            }
+        }
+        None
+    }
+}
+
+/// What happened to a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Made,
+    MovedHere,
+    MovedAway,
+    Removed,
+}
+
+impl Change {
+    fn of(what: ReadFlags) -> Self {
+        if what.contains(ReadFlags::CREATE) {
+            Self::Made
+        } else if what.contains(ReadFlags::MOVED_TO) {
+            Self::MovedHere
+        } else if what.contains(ReadFlags::MOVED_FROM) {
+            Self::MovedAway
+        } else {
+            Self::Removed
+        }
     }
 }
 
 enum State {
-    /// Someone reads the directory; what changes meanwhile (name, whether it is there).
-    Loading(Vec<(Vec<u8>, bool)>),
+    /// Someone reads the directory; what changes meanwhile.
+    Loading(Vec<(Vec<u8>, Change)>),
     Ready(Names),
 }
 
@@ -100,14 +254,16 @@ struct Inner {
 
 /// The cache.
 pub(super) struct NameCache {
+    naming: Arc<Naming>,
     inner: Mutex<Inner>,
     inotify: Option<OwnedFd>,
 }
 
 impl NameCache {
     /// `local`: only this machine changes the file system, so that inotify sees everything.
-    pub(super) fn new(local: bool) -> Self {
+    pub(super) fn new(local: bool, naming: Arc<Naming>) -> Self {
         Self {
+            naming,
             inner: Mutex::default(),
             inotify: local
                 .then(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok())
@@ -117,7 +273,6 @@ impl NameCache {
 
     /// The host name in `dir` that equals `wanted` (a share name) without regard to case.
     pub(super) fn find(&self, dir: BorrowedFd<'_>, wanted: &str) -> Result<Option<Vec<u8>>, Errno> {
-        let wanted = fold(wanted);
         let (key, stamp) = identify(dir)?;
         {
             let mut inner = self.lock();
@@ -125,48 +280,53 @@ impl NameCache {
             inner.uses = inner.uses.saturating_add(1);
             let now = inner.uses;
             if let Some(entry) = inner.directories.get_mut(&key) {
-                match &entry.state {
+                match &mut entry.state {
                     State::Ready(names)
                         if entry.watch.is_some() || (entry.settled && entry.stamp == stamp) =>
                     {
                         entry.last_used = now;
-                        return Ok(names.find(&wanted));
+                        return Ok(names.find(dir, wanted));
                     }
                     State::Ready(_) => inner.forget(key, self.inotify.as_ref()),
                     State::Loading(_) => {
                         drop(inner);
-                        return scan(dir).map(|names| names.find(&wanted));
+                        return self.scan(dir).map(|mut names| names.find(dir, wanted));
                     }
                 }
             }
             self.begin(&mut inner, key, stamp, dir);
         }
-        let names = scan(dir);
+        let names = self.scan(dir);
         let mut inner = self.lock();
         self.drain(&mut inner);
-        let names = match names {
+        let mut names = match names {
             Ok(names) => names,
             Err(e) => {
                 inner.forget(key, self.inotify.as_ref());
                 return Err(e);
             }
         };
-        let found = names.find(&wanted);
         // The entry may have been dropped meanwhile (queue overflow, directory removed).
         if let Some(entry) = inner.directories.get_mut(&key)
             && let State::Loading(changes) = &mut entry.state
         {
             let changes = std::mem::take(changes);
-            let mut names = names;
-            for (name, present) in changes {
-                apply(&mut names, name, present);
+            for (name, change) in changes {
+                // Whether the directory was read before this or after it, is unknown.
+                match change {
+                    Change::MovedAway | Change::Removed => {
+                        names.insert(&name);
+                        names.doubtful.insert(name);
+                    }
+                    Change::Made | Change::MovedHere => names.apply(change, &name),
+                }
             }
-            let found = names.find(&wanted);
+            let found = names.find(dir, wanted);
             entry.state = State::Ready(names);
             inner.shrink(key, self.inotify.as_ref());
             return Ok(found);
         }
-        Ok(found)
+        Ok(names.find(dir, wanted))
     }
 
     fn begin(&self, inner: &mut Inner, key: Key, stamp: Stamp, dir: BorrowedFd<'_>) {
@@ -196,6 +356,15 @@ impl NameCache {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scan(&self, dir: BorrowedFd<'_>) -> Result<Names, Errno> {
+        let mut names = Names::new(self.naming.clone());
+        let mut walk = Walk::begin(dir)?;
+        while let Some(name) = walk.next()? {
+            names.insert(&name);
+        }
+        Ok(names)
     }
 
     /// Brings the cache up to date.
@@ -241,10 +410,9 @@ impl Inner {
         let (Some(name), Some(entry)) = (name, self.directories.get_mut(&key)) else {
             return;
         };
-        let present = what.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
         match &mut entry.state {
-            State::Loading(changes) => changes.push((name, present)),
-            State::Ready(names) => apply(names, name, present),
+            State::Loading(changes) => changes.push((name, Change::of(what))),
+            State::Ready(names) => names.apply(Change::of(what), &name),
         }
     }
 
@@ -269,7 +437,7 @@ impl Inner {
     /// Drops what was used longest ago, but not `keep`, until the limits are met.
     fn shrink(&mut self, keep: Key, inotify: Option<&OwnedFd>) {
         let count = |entry: &Entry| match &entry.state {
-            State::Ready(names) => names.0.len(),
+            State::Ready(names) => names.count,
             State::Loading(_) => 0,
         };
         let mut names: usize = self.directories.values().map(count).sum();
@@ -286,14 +454,6 @@ impl Inner {
             names = names.saturating_sub(n);
             self.forget(key, inotify);
         }
-    }
-}
-
-fn apply(names: &mut Names, name: Vec<u8>, present: bool) {
-    if present {
-        names.insert(name);
-    } else {
-        names.remove(&name);
     }
 }
 
@@ -331,22 +491,17 @@ fn identify(dir: BorrowedFd<'_>) -> Result<(Key, Stamp), Errno> {
     Ok(((device, stat.stx_ino), Stamp::of(&stat)))
 }
 
-fn scan(dir: BorrowedFd<'_>) -> Result<Names, Errno> {
-    let mut names = Names::default();
-    let mut walk = Walk::begin(dir)?;
-    while let Some(name) = walk.next()? {
-        names.insert(name);
-    }
-    Ok(names)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::{self, File};
 
+    fn cache(local: bool) -> NameCache {
+        NameCache::new(local, Arc::default())
+    }
+
     fn both() -> [NameCache; 2] {
-        [NameCache::new(true), NameCache::new(false)]
+        [true, false].map(cache)
     }
 
     #[test]
@@ -402,7 +557,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let cache = NameCache::new(true);
+        let cache = cache(true);
         let dir = tempfile::tempdir().unwrap();
         for i in 0..MAX_DIRECTORIES + 20 {
             let sub = dir.path().join(i.to_string());
@@ -416,7 +571,7 @@ mod tests {
 
     #[test]
     fn lookups_of_a_watched_directory_do_not_read_it() {
-        let cache = NameCache::new(true);
+        let cache = cache(true);
         let dir = tempfile::tempdir().unwrap();
         let fd = File::open(dir.path()).unwrap();
         cache.find(fd.as_fd(), "x").unwrap();
@@ -426,9 +581,91 @@ mod tests {
             let State::Ready(names) = &mut entry.state else {
                 panic!("not read")
             };
-            names.insert(b"Made-Up".to_vec());
+            names.insert(b"Made-Up");
         }
         drop(inner);
         assert!(cache.find(fd.as_fd(), "made-up").unwrap().is_some());
+    }
+
+    #[test]
+    fn files_that_change_places_stay() {
+        use rustix::fs::{RenameFlags, renameat_with};
+        let cache = cache(true);
+        let dir = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir_in(dir.path()).unwrap();
+        let (fd, other_fd) = (
+            File::open(dir.path()).unwrap(),
+            File::open(other.path()).unwrap(),
+        );
+        for name in ["One", "Two", "Three"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        fs::write(other.path().join("Four"), "").unwrap();
+        let find = |name: &str| cache.find(fd.as_fd(), name).unwrap().is_some();
+        let find_other = |name: &str| cache.find(other_fd.as_fd(), name).unwrap().is_some();
+        assert!(find("one") && find_other("four"));
+        let exchange = RenameFlags::EXCHANGE;
+        renameat_with(&fd, "One", &fd, "Two", exchange).unwrap();
+        assert!(find("one") && find("two"));
+        renameat_with(&fd, "Three", &other_fd, "Four", exchange).unwrap();
+        assert!(find("three") && find_other("four"));
+        // A name that was taken by another and then moved away is gone.
+        fs::rename(dir.path().join("One"), dir.path().join("Two")).unwrap();
+        fs::rename(dir.path().join("Two"), dir.path().join("Three")).unwrap();
+        assert!(!find("one") && !find("two") && find("three"));
+        fs::rename(dir.path().join("Three"), dir.path().join("tWO")).unwrap();
+        assert!(!find("three") && find("two"));
+    }
+
+    #[test]
+    fn short_names_are_found_and_kept_in_step() {
+        for cache in both() {
+            let dir = tempfile::tempdir().unwrap();
+            let fd = File::open(dir.path()).unwrap();
+            let find = |name: &str| cache.find(fd.as_fd(), name).unwrap();
+            let short = |name: &str| smb_engine::names::short_name(name).unwrap();
+            for i in 0..300 {
+                let name = format!("A long name {i}.text");
+                fs::write(dir.path().join(&name), "").unwrap();
+                assert_eq!(find(&short(&name).to_lowercase()), Some(name.into_bytes()));
+            }
+            fs::remove_file(dir.path().join("A long name 7.text")).unwrap();
+            assert_eq!(find(&short("a long name 7.text")), None);
+            // A name of this form that is really there comes first.
+            let taken = short("A long name 8.text");
+            fs::write(dir.path().join(&taken), "").unwrap();
+            assert_eq!(find(&taken.to_lowercase()), Some(taken.into_bytes()));
+        }
+        let none = Naming {
+            mangled: Mangled::No,
+            ..Naming::default()
+        };
+        let cache = NameCache::new(true, Arc::new(none));
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("A long name"), "").unwrap();
+        let fd = File::open(dir.path()).unwrap();
+        let short = smb_engine::names::short_name("A long name").unwrap();
+        assert_eq!(cache.find(fd.as_fd(), &short), Ok(None));
+    }
+
+    #[test]
+    fn normalisation_is_matched_where_asked_for() {
+        for (normalised, local) in [(true, true), (true, false), (false, true)] {
+            let naming = Naming {
+                normalised,
+                ..Naming::default()
+            };
+            let cache = NameCache::new(local, Arc::new(naming));
+            let dir = tempfile::tempdir().unwrap();
+            let fd = File::open(dir.path()).unwrap();
+            let find = |name: &str| cache.find(fd.as_fd(), name).unwrap();
+            fs::write(dir.path().join("Cafe\u{301}"), "").unwrap();
+            assert_eq!(find("caf\u{e9}").is_some(), normalised);
+            assert!(find("cafE\u{301}").is_some());
+            fs::write(dir.path().join("\u{c9}t\u{e9}"), "").unwrap();
+            assert_eq!(find("e\u{301}te\u{301}").is_some(), normalised);
+            fs::remove_file(dir.path().join("Cafe\u{301}")).unwrap();
+            assert_eq!(find("caf\u{e9}"), None);
+        }
     }
 }

@@ -15,7 +15,6 @@ use super::error::{os, retry};
 use super::handle::{Node, Open};
 use super::identity::Acting;
 use super::meta::{node_id, settable};
-use super::names::to_host;
 use super::open::reopen;
 use super::path::{Place, Resolved, file_type, stat_fd};
 use super::reparse::{stop_at_stored, unparsed};
@@ -81,11 +80,11 @@ impl LocalFs {
         path: &SharePath,
         what: &Creation,
     ) -> Result<Open, VfsError> {
-        let place = match self.tree.place(path) {
+        let mut place = match self.tree.place(path) {
             Err(VfsError::Invalid) => return Err(VfsError::Exists),
             place => place?,
         };
-        let host = to_host(&place.name)?;
+        let host = self.tree.naming.to_host(&place.name)?;
         let parent = stat_fd(place.dir.as_fd()).map_err(os)?;
         // Of two that create the same name in different case, one has to see the other.
         let one = self.node_lock(node_id(&parent));
@@ -94,6 +93,7 @@ impl LocalFs {
             return Err(VfsError::Exists);
         }
         stop_at_stored(dir, unparsed([place.name.as_str()]))?;
+        place.name = self.tree.naming.to_share(&host);
         let mode = self.mode_for(what.directory);
         let fd = if what.directory {
             retry(|| fs::mkdirat(dir, &host[..], mode)).map_err(os)?;

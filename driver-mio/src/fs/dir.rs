@@ -5,13 +5,12 @@ use std::os::fd::AsFd;
 use rustix::fs::{FileType, Statx};
 use rustix::io::Errno;
 use smb_engine::identity::Identity;
-use smb_engine::names::{Pattern, short_name};
+use smb_engine::names::Pattern;
 use smb_engine::vfs::{DirItem, Listing, SharePath, VfsError, VfsReply, VfsResult};
 
 use super::LocalFs;
 use super::error::os;
 use super::handle::{Node, Open, lock};
-use super::names::{to_host, to_share};
 use super::path::{file_type, stat_entry, stat_fd};
 use super::walk::Walk;
 use super::xattr::Holder;
@@ -80,7 +79,7 @@ impl LocalFs {
                 walk.put_back(host);
                 break;
             }
-            let name = to_share(&host);
+            let name = self.tree.naming.to_share(&host);
             if pattern.is_some_and(|p| !p.matches(&name)) || self.options.vetoed(&name) {
                 continue;
             }
@@ -112,7 +111,7 @@ impl LocalFs {
     ) -> VfsResult {
         let mut items = Vec::new();
         // A name that cannot exist here is not listed.
-        if let Ok(host) = to_host(name) {
+        if let Ok(host) = self.tree.naming.to_host(name) {
             let acting = self.own.act_as(by)?;
             let found = match self.tree.find(open.node.fd(), name, &host) {
                 // A mount point that is not to be crossed is not shown.
@@ -121,7 +120,7 @@ impl LocalFs {
             };
             drop(acting);
             if let Some((fd, stored)) = found {
-                let name = to_share(&stored);
+                let name = self.tree.naming.to_share(&stored);
                 if !self.options.vetoed(&name) {
                     let stat = stat_fd(fd.as_fd()).map_err(os)?;
                     let node = Node::path_only(fd);
@@ -169,7 +168,7 @@ impl LocalFs {
         };
         Ok(Some(DirItem {
             security,
-            short_name: short_name(&name).unwrap_or_default(),
+            short_name: self.tree.naming.short(host, &name).unwrap_or_default(),
             name,
             info,
         }))

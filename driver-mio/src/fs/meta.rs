@@ -113,9 +113,12 @@ impl LocalFs {
         };
         attributes.set(FileAttributes::DIRECTORY, directory);
         attributes.set(FileAttributes::REPARSE_POINT, extra.reparse_tag != 0);
-        if self.options.hide_dot_files && name.starts_with('.') {
-            attributes |= FileAttributes::HIDDEN;
-        }
+        let hidden_by_name =
+            !attributes.contains(FileAttributes::HIDDEN) && self.options.hidden(name);
+        attributes.set(
+            FileAttributes::HIDDEN,
+            hidden_by_name || attributes.contains(FileAttributes::HIDDEN),
+        );
         let on_disk = stat.stx_blocks.saturating_mul(512);
         let (size, allocation) = match (stream, kind) {
             (Some(size), _) => (size, size.next_multiple_of(16)),
@@ -150,6 +153,7 @@ impl LocalFs {
             },
             ea_size: extra.ea_size,
             reparse_tag: extra.reparse_tag,
+            hidden_by_name,
         }
     }
 

@@ -56,6 +56,7 @@ use smb_engine::vfs::{
 };
 use thiserror::Error;
 
+pub use names::{Mangled, NameMap};
 pub use options::{AccountSids, HostId, LocalOptions, SidMapper};
 pub use snapshot::{ShadowCopy, SnapshotSource, WithSnapshots};
 

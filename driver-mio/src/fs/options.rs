@@ -6,6 +6,8 @@ use std::sync::Arc;
 use smb_engine::names::{Pattern, same_name};
 use smb_proto::dtyp::Sid;
 
+use super::names::{Mangled, NameMap, Naming};
+
 /// Settings of one local directory; the names are those of ksmbd.conf and smb.conf.
 #[derive(Clone)]
 pub struct LocalOptions {
@@ -19,6 +21,14 @@ pub struct LocalOptions {
     pub force_directory_mode: u32,
     /// `hide dot files`: names that begin with a dot get the HIDDEN attribute.
     pub hide_dot_files: bool,
+    /// `hide files`: names that get the HIDDEN attribute.
+    pub hide_files: Vec<Pattern>,
+    /// `mangled names`: which names have an 8.3 name besides.
+    pub mangled_names: Mangled,
+    /// `catia:mappings`: characters that are shown as others.
+    pub name_map: NameMap,
+    /// Names that differ in Unicode normalisation only are found by each other, as macOS expects.
+    pub match_normalised: bool,
     /// `veto files`: names that do not exist for clients.
     pub veto_files: Vec<Pattern>,
     /// `follow symlinks`: follow symbolic links that stay inside the share. Links that lead out are
@@ -45,6 +55,10 @@ impl Default for LocalOptions {
             force_create_mode: 0,
             force_directory_mode: 0,
             hide_dot_files: true,
+            hide_files: Vec::new(),
+            mangled_names: Mangled::default(),
+            name_map: NameMap::default(),
+            match_normalised: false,
             veto_files: Vec::new(),
             follow_symlinks: false,
             cross_mounts: true,
@@ -57,6 +71,20 @@ impl Default for LocalOptions {
 }
 
 impl LocalOptions {
+    pub(super) fn naming(&self) -> Naming {
+        Naming {
+            map: self.name_map.clone(),
+            mangled: self.mangled_names,
+            normalised: self.match_normalised,
+        }
+    }
+
+    /// Whether a name has the HIDDEN attribute whatever is stored.
+    pub(super) fn hidden(&self, name: &str) -> bool {
+        (self.hide_dot_files && name.starts_with('.'))
+            || self.hide_files.iter().any(|p| p.matches(name))
+    }
+
     /// Whether clients must not see this name.
     pub(super) fn vetoed(&self, name: &str) -> bool {
         (name.starts_with('.') && same_name(name, super::depot::NAME))

@@ -7,6 +7,7 @@
 //! component, so they cannot be led elsewhere between check and use.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
@@ -14,7 +15,7 @@ use smb_engine::vfs::{SharePath, VfsError};
 
 use super::cache::NameCache;
 use super::error::{os, retry};
-use super::names::{to_host, to_share};
+use super::names::Naming;
 use super::options::LocalOptions;
 use super::reparse;
 
@@ -67,6 +68,7 @@ pub(super) struct Tree {
     follow: bool,
     /// For the names that clients must not see.
     options: LocalOptions,
+    pub(super) naming: Arc<Naming>,
     pub(super) names: NameCache,
 }
 
@@ -93,12 +95,14 @@ impl Tree {
         if !options.cross_mounts {
             resolve |= ResolveFlags::NO_XDEV;
         }
+        let naming = Arc::new(options.naming());
         Self {
             root,
             resolve,
             follow: options.follow_symlinks,
             options: options.clone(),
-            names: NameCache::new(local),
+            names: NameCache::new(local, naming.clone()),
+            naming,
         }
     }
 
@@ -141,6 +145,26 @@ impl Tree {
         self.beneath(dir, name, flags | OFlags::NOFOLLOW, mode, false)
     }
 
+    fn host_components(&self, path: &SharePath) -> Result<Vec<Vec<u8>>, VfsError> {
+        path.components().map(|c| self.naming.to_host(c)).collect()
+    }
+
+    /// A path as the share shows it, of one that may be written in another way.
+    fn proper(&self, path: &SharePath) -> Result<SharePath, VfsError> {
+        if path.components().all(|c| self.naming.is_proper(c)) {
+            return Ok(path.clone());
+        }
+        let names: Vec<String> = path
+            .components()
+            .map(|c| {
+                self.naming
+                    .to_host(c)
+                    .map(|host| self.naming.to_share(&host))
+            })
+            .collect::<Result<_, _>>()?;
+        SharePath::new(&names.join("\\")).ok_or(VfsError::InvalidName)
+    }
+
     fn path_fd(&self, dir: BorrowedFd<'_>, path: &[u8], links: bool) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW;
         self.beneath(dir, path, flags, Mode::empty(), links)
@@ -148,12 +172,12 @@ impl Tree {
 
     /// What `path` names. `last`: follow it if it is a link and links are followed here.
     pub(super) fn resolve(&self, path: &SharePath, last: bool) -> Result<Resolved, VfsError> {
-        let names = host_components(path)?;
+        let names = self.host_components(path)?;
         // Most names exist exactly as asked for.
         match self.path_fd(self.root(), &join(&names), self.follow) {
             Ok(fd) => {
                 return self
-                    .found(fd, path.clone(), &names, last)
+                    .found(fd, self.proper(path)?, &names, last)
                     .map(Resolved::Found);
             }
             Err(e) if may_differ(e) => {}
@@ -172,14 +196,19 @@ impl Tree {
             Mode::empty(),
             self.follow,
         ) {
-            Ok(dir) => (dir, path.parent().unwrap_or_default(), parents.to_vec()),
+            Ok(dir) => {
+                let at = self.proper(&path.parent().unwrap_or_default())?;
+                (dir, at, parents.to_vec())
+            }
             Err(e) if may_differ(e) => self.walk(path)?,
             Err(e) => return Err(os(e)),
         };
         let Some((fd, stored)) = self.find(dir.as_fd(), path.file_name(), name)? else {
             return Ok(Resolved::Missing(Gap { parent: dir, at }));
         };
-        let at = at.join(&to_share(&stored)).ok_or(VfsError::InvalidName)?;
+        let at = at
+            .join(&self.naming.to_share(&stored))
+            .ok_or(VfsError::InvalidName)?;
         real.push(stored);
         self.found(fd, at, &real, last).map(Resolved::Found)
     }
@@ -191,7 +220,7 @@ impl Tree {
             return Err(VfsError::Invalid);
         };
         // The whole name is judged before any of it is looked for, [MS-FSA] 2.1.5.1.
-        let mut names = host_components(path)?;
+        let mut names = self.host_components(path)?;
         names.pop();
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         let (dir, at) = match self.beneath(
@@ -201,7 +230,7 @@ impl Tree {
             Mode::empty(),
             self.follow,
         ) {
-            Ok(dir) => (dir, parent),
+            Ok(dir) => (dir, self.proper(&parent)?),
             Err(e) if may_differ(e) => {
                 let (dir, at, _) = self.walk(path)?;
                 (dir, at)
@@ -232,7 +261,7 @@ impl Tree {
             Err(e) => return Err(os(e)),
         };
         // What was asked for is no name to be hidden, but what it stands for may be: a short name.
-        if self.options.vetoed(&to_share(&other)) {
+        if self.options.vetoed(&self.naming.to_share(&other)) {
             return Ok(None);
         }
         match self.path_fd(dir, &other, false) {
@@ -260,14 +289,16 @@ impl Tree {
         rest.pop();
         let mut links = 0_usize;
         for (i, name) in rest.iter().enumerate() {
-            let found = self.find(dir.as_fd(), name, &to_host(name)?)?;
+            let found = self.find(dir.as_fd(), name, &self.naming.to_host(name)?)?;
             let behind = || path.components().skip(i.saturating_add(1));
             let Some((fd, stored)) = found else {
                 let rest = path.components().skip(i);
                 reparse::stop_at_stored(dir.as_fd(), reparse::unparsed(rest))?;
                 return Err(VfsError::PathNotFound);
             };
-            at = at.join(&to_share(&stored)).ok_or(VfsError::InvalidName)?;
+            at = at
+                .join(&self.naming.to_share(&stored))
+                .ok_or(VfsError::InvalidName)?;
             real.push(stored);
             let stat = stat_fd(fd.as_fd()).map_err(os)?;
             dir = match file_type(&stat) {
@@ -310,7 +341,7 @@ impl Tree {
             }
         }
         let target = fs::readlinkat(fd, c"", Vec::new()).map_err(os)?;
-        let (target, relative) = reparse::target_shown(target.as_bytes());
+        let (target, relative) = reparse::target_shown(&self.naming, target.as_bytes());
         Err(VfsError::StoppedOnSymlink {
             unparsed: u16::try_from(reparse::unparsed(behind)).unwrap_or(u16::MAX),
             relative,
@@ -339,7 +370,7 @@ impl Tree {
         if !self.follow {
             return None;
         }
-        let mut real = host_components(at).ok()?;
+        let mut real = self.host_components(at).ok()?;
         real.push(name.to_vec());
         self.beneath(self.root(), &join(&real), OFlags::PATH, Mode::empty(), true)
             .ok()
@@ -352,10 +383,6 @@ fn may_differ(e: Errno) -> bool {
         e,
         Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NAMETOOLONG
     )
-}
-
-fn host_components(path: &SharePath) -> Result<Vec<Vec<u8>>, VfsError> {
-    path.components().map(to_host).collect()
 }
 
 fn join(names: &[Vec<u8>]) -> Vec<u8> {

@@ -12,7 +12,6 @@ use super::LocalFs;
 use super::error::{os, retry};
 use super::handle::{Node, Open, lock};
 use super::meta::node_id;
-use super::names::{to_host, to_share};
 use super::path::{Place, file_type, stat_fd};
 use super::reparse::{stop_at_stored, unparsed};
 use super::xattr::magic;
@@ -49,7 +48,7 @@ impl LocalFs {
         }
         let source = self.present_place(&from.path)?;
         let target = self.new_place(&to.path, replace)?;
-        let host = to_host(&target.name)?;
+        let host = self.tree.naming.to_host(&target.name)?;
         let from_dir = stat_fd(source.dir.as_fd()).map_err(os)?;
         let to_dir = stat_fd(target.dir.as_fd()).map_err(os)?;
         let _both = self.two_locks(node_id(&from_dir), node_id(&to_dir));
@@ -59,7 +58,8 @@ impl LocalFs {
         self.move_entry(open, &source, &target, &host, same_dir, replace)?;
         self.change_times.forget(node_id(&from_dir));
         self.change_times.forget(node_id(&to_dir));
-        let new = target.at.join(&target.name).ok_or(VfsError::InvalidName)?;
+        let stored = self.tree.naming.to_share(&host);
+        let new = target.at.join(&stored).ok_or(VfsError::InvalidName)?;
         self.relocate(&from.path, &new);
         Ok(VfsReply::Done)
     }
@@ -89,7 +89,7 @@ impl LocalFs {
 
     /// The entry that is the name of `open`, as far as it still is.
     fn entry_of(&self, place: Place, open: &Open) -> Result<Entry, VfsError> {
-        let host = to_host(&place.name)?;
+        let host = self.tree.naming.to_host(&place.name)?;
         let (fd, stored) = self
             .tree
             .find(place.dir.as_fd(), &place.name, &host)?
@@ -122,7 +122,10 @@ impl LocalFs {
         replace: bool,
     ) -> Result<(), VfsError> {
         let (from, to) = (source.place.dir.as_fd(), target.dir.as_fd());
-        let own = source.place.at.join(&to_share(&source.host));
+        let own = source
+            .place
+            .at
+            .join(&self.tree.naming.to_share(&source.host));
         if open.kind == FileType::Directory
             && own.is_some_and(|own| target.at.beneath(&own).is_some())
         {
@@ -201,7 +204,7 @@ impl LocalFs {
         }
         let acting = self.own.act_as(by)?;
         let place = self.new_place(to, replace)?;
-        let host = to_host(&place.name)?;
+        let host = self.tree.naming.to_host(&place.name)?;
         let dir = place.dir.as_fd();
         let dir_id = node_id(&stat_fd(dir).map_err(os)?);
         let _one = self.node_lock(dir_id);

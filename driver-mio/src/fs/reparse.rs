@@ -16,7 +16,7 @@ use smb_proto::info::FileAttributes;
 use super::LocalFs;
 use super::error::os;
 use super::handle::Open;
-use super::names::to_share;
+use super::names::Naming;
 use super::path::stat_fd;
 use super::xattr::{self, Holder, magic};
 
@@ -81,20 +81,20 @@ fn parse(value: &[u8]) -> Option<Reparse> {
 
 /// Where a link of the host leads, as clients may read it: components named as in listings, with
 /// backslashes between; and whether that counts from the link's directory.
-pub(super) fn target_shown(target: &[u8]) -> (String, bool) {
+pub(super) fn target_shown(naming: &Naming, target: &[u8]) -> (String, bool) {
     let shown: Vec<String> = target
         .split(|&b| b == b'/')
         .map(|part| match part {
             b"" | b"." | b".." => String::from_utf8_lossy(part).into_owned(),
-            name => to_share(name),
+            name => naming.to_share(name),
         })
         .collect();
     (shown.join("\\"), !target.starts_with(b"/"))
 }
 
 /// What a link of the host is to clients.
-fn link_point(target: &[u8]) -> Result<ReparsePoint, VfsError> {
-    let (name, relative) = target_shown(target);
+fn link_point(naming: &Naming, target: &[u8]) -> Result<ReparsePoint, VfsError> {
+    let (name, relative) = target_shown(naming, target);
     // Both names, and the twenty bytes around them, have 16 KiB.
     if name.encode_utf16().count() > (MAX_DATA - 20) / 4 {
         return Err(VfsError::NameTooLong);
@@ -127,7 +127,7 @@ impl LocalFs {
             }
             FileType::Symlink => {
                 let target = readlinkat(open.node.fd(), c"", Vec::new()).map_err(os)?;
-                link_point(target.as_bytes())?
+                link_point(&self.tree.naming, target.as_bytes())?
             }
             FileType::Fifo => ReparsePoint::Nfs(NfsSpecialFile::Fifo),
             FileType::Socket => ReparsePoint::Nfs(NfsSpecialFile::Socket),
@@ -249,14 +249,26 @@ mod tests {
             (b"\xff", "\u{f0ff}", true),
             (b"...", "..\u{f029}", true),
         ] {
-            assert_eq!(target_shown(target), (shown.to_owned(), relative));
+            assert_eq!(
+                target_shown(&Naming::default(), target),
+                (shown.to_owned(), relative)
+            );
         }
-        let data = link_point(b"../a").unwrap().to_buffer().data;
+        let data = link_point(&Naming::default(), b"../a")
+            .unwrap()
+            .to_buffer()
+            .data;
         assert_eq!(&data[..12], [0, 0, 8, 0, 8, 0, 8, 0, 1, 0, 0, 0]);
         assert_eq!(&data[12..20], b".\0.\0\\\0a\0");
         assert_eq!(data.len(), 28);
-        assert_eq!(link_point(&[b'a'; 4095]).err(), Some(VfsError::NameTooLong));
-        let long = link_point(&[b'a'; 4091]).unwrap().to_buffer().data;
+        assert_eq!(
+            link_point(&Naming::default(), &[b'a'; 4095]).err(),
+            Some(VfsError::NameTooLong)
+        );
+        let long = link_point(&Naming::default(), &[b'a'; 4091])
+            .unwrap()
+            .to_buffer()
+            .data;
         assert!(long.len() <= MAX_DATA - HEADER);
     }
 

@@ -322,7 +322,13 @@ fn creating_needs_a_free_name_in_any_case() {
         Some(VfsError::PathNotFound)
     );
     assert_eq!(f.try_create("a:b", PLAIN).map(|o| o.at), Ok(loc("a:b")));
-    assert_eq!(f.try_create("x.", PLAIN).err(), Some(VfsError::InvalidName));
+    let dot = f.try_create("x.", PLAIN).unwrap();
+    assert_eq!(dot.at, loc("x\u{f029}"));
+    assert_eq!(f.try_open("x.", DataAccess::None).unwrap().at, dot.at);
+    assert_eq!(
+        f.try_create("x\u{f029}", PLAIN).err(),
+        Some(VfsError::Exists)
+    );
     let f = &f;
     for round in 0..20 {
         let made: usize = std::thread::scope(|s| {
@@ -680,6 +686,46 @@ fn short_names_find_what_they_are_made_of() {
         ("SHORT.TXT".to_owned(), String::new()),
     ];
     assert_eq!(items, expected);
+}
+
+#[test]
+fn names_as_configured() {
+    let f = Fixture::with(LocalOptions {
+        hide_files: vec![Pattern::of_names("hide*")],
+        mangled_names: Mangled::Illegal,
+        name_map: NameMap::new(vec![(':', '\u{f7}')]).unwrap(),
+        match_normalised: true,
+        ..LocalOptions::default()
+    });
+    for (name, hidden) in [("HideMe", true), (".dot", true), ("shown", false)] {
+        let info = f.info(f.create(name));
+        let attributes = if hidden {
+            FileAttributes::HIDDEN
+        } else {
+            FileAttributes::NORMAL
+        };
+        assert_eq!(
+            (info.attributes, info.hidden_by_name),
+            (attributes, hidden),
+            "{name}"
+        );
+    }
+    let stored = Creation {
+        attributes: FileAttributes::HIDDEN,
+        ..PLAIN
+    };
+    let made = f.try_create("hidden", stored).unwrap();
+    assert!(!made.info.hidden_by_name);
+
+    let at = |name: &str| f.try_open(name, DataAccess::None).unwrap().at;
+    host::write(f.path("a:b long"), "").unwrap();
+    host::write(f.path("e\u{301}t\u{e9}"), "").unwrap();
+    assert_eq!(at("A\u{f7}B LONG"), loc("a\u{f7}b long"));
+    assert_eq!(at("\u{e9}T\u{e9}"), loc("e\u{301}t\u{e9}"));
+    let items = f.list(f.open(""), "*");
+    let with_short: Vec<_> = items.iter().filter(|i| !i.short_name.is_empty()).collect();
+    assert_eq!(with_short.len(), 1);
+    assert_eq!(at(&with_short[0].short_name), loc("a\u{f7}b long"));
 }
 
 #[test]

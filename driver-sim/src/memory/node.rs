@@ -128,6 +128,7 @@ impl Node {
             links: self.links,
             ea_size: u32::try_from(self.ea_size()).unwrap_or(u32::MAX),
             reparse_tag: self.reparse.as_ref().map_or(0, |r| r.tag),
+            hidden_by_name: false,
         }
     }
 }

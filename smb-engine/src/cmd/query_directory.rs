@@ -357,6 +357,7 @@ mod tests {
             links: 1,
             ea_size: 0,
             reparse_tag: 0,
+            hidden_by_name: false,
         }
     }
 

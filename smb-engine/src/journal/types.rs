@@ -213,6 +213,7 @@ record! {
     NodeId { volume file }
     FileInfo {
         node creation access write change size allocation attributes links ea_size reparse_tag
+        hidden_by_name
     }
     DirItem { name short_name info security }
     Ea { flags name value }

@@ -45,6 +45,9 @@ pub struct FileInfo {
     pub ea_size: u32,
     /// Reparse tag; 0 if it is none.
     pub reparse_tag: u32,
+    /// HIDDEN is among the attributes only because of the name (`hide dot files`, `hide files`), so
+    /// that whoever overwrites it need not know of it.
+    pub hidden_by_name: bool,
 }
 
 impl FileInfo {
@@ -63,6 +66,7 @@ impl FileInfo {
             links: 1,
             ea_size: 0,
             reparse_tag: 0,
+            hidden_by_name: false,
         }
     }
 

@@ -52,6 +52,7 @@ fn any_value() -> impl Strategy<Value = String> {
                 "a\\",
                 "\"a\\\"",
                 "lo eth0",
+                "0x3a:0xf7",
             ][..]
         )
         .prop_map(str::to_owned),
@@ -72,7 +73,7 @@ fn any_text() -> impl Strategy<Value = String> {
 
 /// A text that is usually right: every parameter in a place where it may stand.
 fn plausible() -> impl Strategy<Value = String> {
-    prop::collection::vec((0..PARAMS.len(), any_value()), 0..9).prop_map(|entries| {
+    prop::collection::vec((0..PARAMS.len(), any_value()), 0..10).prop_map(|entries| {
         let of = |wanted: &[Scope]| -> String {
             entries
                 .iter()

@@ -122,6 +122,7 @@ fn every_parameter_does_something_or_says_that_it_does_not() {
         "acl_xattr",
         "mandatory",
         "asc",
+        "0x3a:0xf7",
     ];
     for param in PARAMS {
         let place = match param.scope() {

@@ -11,9 +11,10 @@ use crate::config::hosts;
 use crate::config::listen::{LocalAddress, NoSuchInterface, listen_on, reported};
 use crate::config::value::{list, parse_size, show_size};
 use crate::config::{
-    Global, HostList, HostPattern, LogLevel, MapToGuest, Mode, Principal, Setting, ShareConfig,
-    Signing, SnapshotOrder, VfsObjects,
+    Global, HostList, HostPattern, LogLevel, MapToGuest, Mappings, Mode, Principal, Setting,
+    ShareConfig, Signing, SnapshotOrder, VfsObjects,
 };
+use crate::fs::Mangled;
 
 /// The share of a configuration with these lines in it.
 #[track_caller]
@@ -248,9 +249,12 @@ fn vetoed_names() {
 #[test]
 fn modules() {
     assert_eq!(share("").vfs_objects, VfsObjects::default());
-    let (config, warnings) = warned("[s]\npath = /s\nvfs objects = catia fruit streams_xattr");
-    assert!(config.shares[0].vfs_objects.streams_xattr);
-    assert!(!config.shares[0].vfs_objects.acl_xattr);
+    let (config, warnings) =
+        warned("[s]\npath = /s\nvfs objects = recycle fruit streams_xattr full_audit");
+    let objects = config.shares[0].vfs_objects;
+    assert!(objects.streams_xattr && objects.fruit);
+    assert!(!objects.acl_xattr && !objects.catia);
+    assert_eq!(objects.show(), "fruit streams_xattr");
     assert_eq!(warnings.len(), 2);
 }
 
@@ -275,6 +279,29 @@ fn snapshots() {
         "[s]\npath = /s\nshadow:snapdir = ../x",
         "3:18 expected a directory, without `..` for `shadow:snapdir`, found `../x`",
     );
+}
+
+#[test]
+fn mangled_and_mapped_names() {
+    let s = share(
+        "mangled names = illegal\nhide files = /thumbs.db/~*/\ncatia:mappings = 0x3a:0xf7, 0x2A:0xa4",
+    );
+    assert_eq!(s.mangled_names, Mangled::Illegal);
+    assert_eq!(s.hide_files.0, ["thumbs.db", "~*"]);
+    assert_eq!(
+        s.catia_mappings.0.pairs(),
+        [(':', '\u{f7}'), ('*', '\u{a4}')]
+    );
+    assert_eq!(s.catia_mappings.show(), "0x3a:0xf7,0x2a:0xa4");
+    for bad in [
+        "0x3a",
+        "3a:f7",
+        "0x3a:0x3a",
+        "0x3a:0xf7,0x3a:0xa4",
+        "0xd800:0x41",
+    ] {
+        assert!(Mappings::parse(bad, &mut Vec::new()).is_err(), "{bad}");
+    }
 }
 
 #[test]

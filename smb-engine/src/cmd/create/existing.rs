@@ -97,7 +97,11 @@ fn check(cx: &Cx<'_>, a: &Attempt, opened: &Opened) -> Result<(), NtStatus> {
         return Err(NtStatus::MEDIA_WRITE_PROTECTED);
     }
     // Who overwrites a hidden or system file has to know that it is one.
-    let sensitive = opened.info.attributes & (FileAttributes::HIDDEN | FileAttributes::SYSTEM);
+    let mut sensitive = opened.info.attributes & (FileAttributes::HIDDEN | FileAttributes::SYSTEM);
+    sensitive.set(
+        FileAttributes::HIDDEN,
+        sensitive.contains(FileAttributes::HIDDEN) && !opened.info.hidden_by_name,
+    );
     if a.name.at.stream.is_none() && !f.attributes.contains(sensitive) {
         return Err(NtStatus::ACCESS_DENIED);
     }

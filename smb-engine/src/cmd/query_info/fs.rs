@@ -106,9 +106,11 @@ fn attributes(can: Capabilities) -> FsAttributes {
         ),
         (Capabilities::HARD_LINKS, FsAttributes::SUPPORTS_HARD_LINKS),
         (Capabilities::REPARSE, FsAttributes::SUPPORTS_REPARSE_POINTS),
+        // NTFS has both flags, whose names keep their case and are looked for without regard to it
+        // all the same ([MS-FSCC] 2.5.1).
         (
             Capabilities::CASE_PRESERVING,
-            FsAttributes::CASE_PRESERVED_NAMES,
+            FsAttributes::CASE_PRESERVED_NAMES | FsAttributes::CASE_SENSITIVE_SEARCH,
         ),
         (
             Capabilities::OPEN_BY_ID,
@@ -253,7 +255,10 @@ mod tests {
         assert_eq!(attributes(Capabilities::empty()), always);
         assert_eq!(
             attributes(Capabilities::STREAMS | Capabilities::CASE_PRESERVING),
-            always | FsAttributes::NAMED_STREAMS | FsAttributes::CASE_PRESERVED_NAMES
+            always
+                | FsAttributes::NAMED_STREAMS
+                | FsAttributes::CASE_PRESERVED_NAMES
+                | FsAttributes::CASE_SENSITIVE_SEARCH
         );
     }
 

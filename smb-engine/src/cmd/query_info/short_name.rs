@@ -106,7 +106,7 @@ fn short_name(own: &str, items: &[DirItem]) -> Result<String, Refusal> {
         return Ok(item.short_name.clone());
     }
     if short_enough(&item.name) {
-        return Ok(crate::names::fold(&item.name));
+        return Ok(item.name.to_ascii_uppercase());
     }
     Err(NONE)
 }

@@ -361,6 +361,7 @@ fn info(node: u64) -> FileInfo {
         links: 1,
         ea_size: 0,
         reparse_tag: 0,
+        hidden_by_name: false,
     }
 }
 

@@ -89,7 +89,7 @@ fn a_stream_needs_its_file() {
         b.core.files.get(row).unwrap().key,
         FileKey {
             node: NodeId { volume: 1, file: 3 },
-            stream: Some("S".into())
+            stream: Some("s".into())
         }
     );
     b.quiet(1);
