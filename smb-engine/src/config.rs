@@ -61,6 +61,8 @@ pub struct Limits {
     pub max_connections_per_ip: usize,
     /// Sessions in all.
     pub max_sessions: usize,
+    /// Sessions of one user; the next one is refused when it has proved who it is.
+    pub max_sessions_per_user: usize,
     /// Connections of one session; one more is not bound to it ([MS-SMB2] 3.3.5.5; Windows: 32).
     pub max_channels_per_session: usize,
     /// Tree connects of one session.
@@ -114,6 +116,7 @@ impl Default for Limits {
             max_connections: 1024,
             max_connections_per_ip: 256,
             max_sessions: 4096,
+            max_sessions_per_user: usize::MAX,
             max_channels_per_session: 32,
             max_trees_per_session: 1024,
             max_opens: 65536,

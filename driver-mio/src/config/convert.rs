@@ -95,6 +95,7 @@ pub fn engine_config(
             max_connections: count(global.max_connections.0),
             max_connections_per_ip: count(global.max_ip_connections.0),
             max_sessions: count(global.max_active_sessions.0),
+            max_sessions_per_user: count(global.max_user_sessions.0),
             max_opens: count(global.max_open_files.0),
             idle_for: Duration::from_secs(u64::from(global.deadtime) * 60),
             // Some clients take an interim answer for the final one; a disk that is merely slow is

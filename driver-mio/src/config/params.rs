@@ -267,6 +267,8 @@ pub const PARAMS: &[Param] = &[
     param!(global "smb2 max trans" => smb2_max_trans),
     param!(global "smb2 max write" => smb2_max_write),
     param!(global "smb3 directory leases" => smb3_directory_leases),
+    // This server's own.
+    param!(global "max user sessions" => max_user_sessions),
     // Samba's parameter wins over ksmbd's, which says the same with other words.
     param!(both "server smb encrypt" | "smb encrypt" => encryption),
     Param {

@@ -74,6 +74,8 @@ pub struct Global {
     pub max_ip_connections: Limit,
     /// Open files in all.
     pub max_open_files: Limit,
+    /// Sessions of one user.
+    pub max_user_sessions: Limit,
     /// The server's NetBIOS name.
     pub netbios_name: NetbiosName,
     /// What anonymous sessions may do.
@@ -138,6 +140,7 @@ impl Default for Global {
             max_connections: Limit(256),
             max_ip_connections: Limit(32),
             max_open_files: Limit(10_000),
+            max_user_sessions: Limit(1024),
             netbios_name: NetbiosName("SANSMB".to_owned()),
             restrict_anonymous: RestrictAnonymous::No,
             root_directory: None,

@@ -470,3 +470,28 @@ fn logoff_while_encrypted_requests_run() {
     });
     assert_eq!(explored.orders, 60);
 }
+
+/// One user cannot take all sessions: the number of each user's is bounded, whatever the others have; a
+/// client that comes back and names its old session takes its place.
+#[test]
+fn sessions_of_one_user_are_bounded() {
+    let mut pair = Pair::builder()
+        .config(|c| c.limits.max_sessions_per_user = 3)
+        .build();
+    let end = pair.connect();
+    let ids: Vec<SessionId> = (0..3).map(|_| pair.logon(end, user()).unwrap()).collect();
+    assert_eq!(pair.logon(end, user()), Err(S::INSUFFICIENT_RESOURCES));
+    assert_eq!(pair.counts().sessions, 3);
+    assert!(pair.logon(end, other()).is_ok());
+    let replacing = LogonFor::Replacing(ids[0]);
+    assert!(pair.logon_for(end, user(), replacing).is_ok());
+    // Not with somebody else's, nor with one that has gone.
+    for previous in [ids[0], SessionId(u64::MAX)] {
+        let refused = pair.logon_for(end, user(), LogonFor::Replacing(previous));
+        assert_eq!(refused, Err(S::INSUFFICIENT_RESOURCES));
+    }
+    let again = pair.logon_for(end, user(), LogonFor::Again(ids[1]));
+    assert!(again.is_ok());
+    assert_eq!(pair.counts().sessions, 4);
+    pair.finish();
+}

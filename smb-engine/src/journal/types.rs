@@ -229,7 +229,7 @@ record! {
     Listing { items end }
     Limits {
         max_transact max_read max_write max_credits max_connections max_connections_per_ip
-        max_sessions max_channels_per_session max_trees_per_session max_opens max_pending_logons unauthenticated_for idle_for
+        max_sessions max_sessions_per_user max_channels_per_session max_trees_per_session max_opens max_pending_logons unauthenticated_for idle_for
         session_lifetime max_message_unauthenticated max_compound max_lock_elements
         max_locks_per_open max_async_per_connection max_copy_total max_copy_chunk max_copy_chunks
         max_notify_bytes interim_after write_time_delay break_after

@@ -39,6 +39,11 @@ pub(super) fn establish(
         let name = who.name.clone();
         return Err(fail(cx, id, conn, &name, NtStatus::ACCESS_DENIED));
     }
+    if too_many(cx, id, conn, &who) {
+        let name = who.name.clone();
+        let status = NtStatus::INSUFFICIENT_RESOURCES;
+        return Err(fail(cx, id, conn, &name, status));
+    }
     let negotiated = negotiated(cx, conn)?;
     #[cfg(feature = "stub-crypto")]
     let stub = cx.core.stub_crypto;
@@ -122,6 +127,21 @@ pub(super) fn establish(
     let sign = session.signing_key(conn);
     cx.op_mut()?.sign = sign;
     Ok(msg::Response::SessionSetup(body).into())
+}
+
+/// Whether this would be one session more than the user may have, not counting the one that it replaces.
+fn too_many(cx: &Cx<'_>, id: Id<Session>, conn: ConnId, who: &Identity) -> bool {
+    let setup = cx.core.sessions.get(id).and_then(|s| s.setups.get(&conn));
+    let Some(setup) = setup.filter(|s| s.purpose == Purpose::New) else {
+        return false;
+    };
+    let most = cx.core.config.limits.max_sessions_per_user;
+    let others = cx.core.sessions.iter().filter(|(_, s)| {
+        let same = s.established().is_some_and(|e| e.identity.sid == who.sid);
+        same && s.wire != setup.previous
+    });
+    // Most servers have fewer sessions in all, and nobody has to be counted.
+    cx.core.sessions.len() > most && others.count() >= most
 }
 
 /// The keys of a new session.
