@@ -78,6 +78,7 @@ fn recorded(dir: &Path) -> Vec<u8> {
     let accounts = Accounts::new(&config, [("demo", "demo")]);
     let running = start(Setup {
         config,
+        watchers: vec![files.watcher()],
         backends: vec![Arc::new(files)],
         accounts: Arc::new(accounts),
         listen: vec!["127.0.0.1:0".parse().unwrap()],

@@ -60,6 +60,7 @@ pub(crate) fn serve(address: SocketAddr) -> Result<Running, StartError> {
     start(Setup {
         config,
         backends: vec![Arc::new(files)],
+        watchers: Vec::new(),
         accounts: Arc::new(accounts),
         listen: vec![address],
         io_threads: 1,

@@ -137,7 +137,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         what: "read the interfaces of this machine",
         source,
     })?;
-    let backends = config
+    let storage = config
         .shares
         .iter()
         .filter(|s| s.available)
@@ -149,6 +149,8 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
         interfaces: reported(&config.global, &addresses),
         started: runtime::wall_clock(),
     };
+    let (backends, watchers): (Vec<_>, Vec<_>) =
+        storage.into_iter().map(|s| (s.backend, s.watcher)).unzip();
     let mut opened = (0u32..).zip(&backends);
     let engine = engine_config(&config, &host, |_| {
         // As many shares are converted as were opened, in the same order.
@@ -181,6 +183,7 @@ pub fn start(setup: Setup) -> Result<Running, ServeError> {
     let running = runtime::start(runtime::Setup {
         config: engine,
         backends,
+        watchers,
         accounts: Arc::new(accounts),
         listen,
         io_threads: cores,

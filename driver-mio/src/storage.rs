@@ -10,7 +10,8 @@ use smb_proto::dtyp::Sid;
 
 use crate::config::{InheritOwner, NameList, ShareConfig, SnapshotOrder};
 use crate::fs::{
-    HostId, LocalFs, LocalFsError, LocalOptions, NameMap, ShadowCopy, SidMapper, WithSnapshots,
+    HostId, LocalFs, LocalFsError, LocalOptions, NameMap, ShadowCopy, SidMapper, Watcher,
+    WithSnapshots,
 };
 use crate::users::sids;
 
@@ -58,15 +59,19 @@ fn patterns(names: &NameList) -> Vec<Pattern> {
     names.0.iter().map(|n| Pattern::of_names(n)).collect()
 }
 
+/// The storage of a share.
+pub struct Opened {
+    /// What answers operations.
+    pub backend: Arc<dyn Backend>,
+    /// What tells of changes by other programs, if that is wanted and possible.
+    pub watcher: Option<Arc<Watcher>>,
+}
+
 /// Opens the directory of a share and logs what is worth knowing about it.
 ///
 /// # Errors
 /// The directory cannot be shared.
-pub fn open(
-    share: &ShareConfig,
-    path: &Path,
-    domain: &Sid,
-) -> Result<Arc<dyn Backend>, LocalFsError> {
+pub fn open(share: &ShareConfig, path: &Path, domain: &Sid) -> Result<Opened, LocalFsError> {
     let options = LocalOptions {
         create_mask: share.create_mask.0,
         directory_mask: share.directory_mask.0,
@@ -86,6 +91,7 @@ pub fn open(
         cross_mounts: share.crossmnt,
         store_dos_attributes: share.store_dos_attributes,
         inherit_owner: share.inherit_owner != InheritOwner::No,
+        watch: share.change_notify && share.kernel_change_notify,
         label: share.name.clone(),
         sids: Arc::new(HostSids { domain: *domain }),
     };
@@ -97,13 +103,17 @@ pub fn open(
     without.set(Capabilities::EAS, !share.ea_support);
     without.set(Capabilities::STREAMS, !share.vfs_objects.streams_xattr);
     without.set(Capabilities::SECURITY, !share.vfs_objects.acl_xattr);
+    let watcher = fs.watcher();
     let fs: Box<dyn Backend> = if share.vfs_objects.shadow_copy2 {
         let source = snapshots(share, path)?;
         Box::new(WithSnapshots::new(fs, options, Box::new(source)))
     } else {
         Box::new(fs)
     };
-    Ok(Arc::new(Limited { fs, without }))
+    Ok(Opened {
+        watcher,
+        backend: Arc::new(Limited { fs, without }),
+    })
 }
 
 /// Where the snapshots of a share are.

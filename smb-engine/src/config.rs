@@ -234,6 +234,8 @@ pub struct Share {
     /// A descriptor that a client sets keeps SE_DACL_AUTO_INHERITED only together with
     /// SE_DACL_AUTO_INHERIT_REQ ([MS-DTYP] 2.4.6), as on Windows; else it is stored as it came.
     pub canonical_inherited: bool,
+    /// CHANGE_NOTIFY is supported.
+    pub change_notify: bool,
 }
 
 /// The whole configuration of a [`crate::Server`].
@@ -314,6 +316,7 @@ impl Share {
             continuous_availability: false,
             hide_unreadable: false,
             canonical_inherited: true,
+            change_notify: true,
         }
     }
 }

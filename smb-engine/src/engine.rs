@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::BytesMut;
 
-use crate::config::Config;
+use crate::config::{BackendId, Config};
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::link::{Inbound, Link};
@@ -32,7 +32,7 @@ use crate::output::{
 };
 use crate::server::{Control, Counts, Server};
 use crate::time::{Instant, Now};
-use crate::vfs::{VfsOp, VfsRequest, VfsResult};
+use crate::vfs::{Outside, VfsOp, VfsRequest, VfsResult};
 use crate::{Fault, Held, Peer};
 
 /// Something for the embedder to do. Actions for one connection are carried out in order.
@@ -181,6 +181,12 @@ impl Engine {
     pub fn complete(&mut self, now: Now, token: Token, completion: Completion) {
         self.questions.remove(&token);
         self.server.handle_completion(now, token, completion);
+        self.collect(now);
+    }
+
+    /// See [`Server::handle_outside`].
+    pub fn outside(&mut self, now: Now, backend: BackendId, what: Outside) {
+        self.server.handle_outside(now, backend, what);
         self.collect(now);
     }
 

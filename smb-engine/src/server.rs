@@ -1,9 +1,9 @@
 //! The server: what goes in and what comes out, and nothing else.
 
 use crate::cmd::restore;
-use crate::config::Config;
+use crate::config::{BackendId, Config};
 use crate::core::{
-    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, persistent, teardown, write_time,
+    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, outside, persistent, teardown, write_time,
 };
 use crate::dispatch;
 use crate::error::Fault;
@@ -11,6 +11,7 @@ use crate::journal::{Desk, InputRef, Recorder};
 use crate::link::Inbound;
 use crate::output::{CloseReason, Completion, ConnId, Output, Token};
 use crate::time::{Instant, Now};
+use crate::vfs::Outside;
 
 /// What an operator tells a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,14 @@ impl Server {
         self.desk
             .input(now, InputRef::Completion(token, &completion));
         dispatch::complete(&mut self.core, now, token, completion);
+        persistent::keep(&mut self.core);
+    }
+
+    /// Something has happened in a directory that [`crate::vfs::VfsOp::Watch`] watches. What an
+    /// operation of the server itself has done is told before its completion, or not at all.
+    pub fn handle_outside(&mut self, now: Now, backend: BackendId, what: Outside) {
+        self.desk.input(now, InputRef::Outside(backend, &what));
+        outside::happened(&mut self.core, now, backend, what);
         persistent::keep(&mut self.core);
     }
 

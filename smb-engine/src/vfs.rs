@@ -15,6 +15,7 @@
 
 mod node;
 mod op;
+mod outside;
 mod path;
 mod reparse;
 mod sacl;
@@ -28,6 +29,7 @@ pub use op::{
     Backend, BasicChange, Creation, DataAccess, Listing, Missing, OpenHow, Opened, Payload,
     VfsError, VfsHandle, VfsOp, VfsReply, VfsRequest, VfsResult, WriteAt,
 };
+pub use outside::Outside;
 pub use path::{Location, SharePath};
 pub use reparse::Reparse;
 pub use sacl::{sacl_part, sacl_with};

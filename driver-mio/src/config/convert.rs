@@ -203,6 +203,7 @@ fn shares(
             continuous_availability: share.continuous_availability,
             hide_unreadable: share.hide_unreadable,
             canonical_inherited: share.acl_flag_inherited_canonicalization,
+            change_notify: share.change_notify,
         });
     }
     if unknown.is_empty() {

@@ -347,6 +347,8 @@ pub const PARAMS: &[Param] = &[
     }),
     // Share parameters that ksmbd reads without documenting them, or added lately.
     param!(share "admin users" => admin_users),
+    param!(share "change notify" => change_notify),
+    param!(share "kernel change notify" => kernel_change_notify),
     param!(both "hosts allow" | "allow hosts" => hosts_allow),
     param!(both "hosts deny" | "deny hosts" => hosts_deny),
     param!(nothing Share "time machine": bool {

@@ -195,6 +195,8 @@ pub struct ShareConfig {
     pub admin_users: Vec<Principal>,
     /// Appears in listings.
     pub browseable: bool,
+    /// Clients may ask to be told of changes.
+    pub change_notify: bool,
     /// Text in listings.
     pub comment: String,
     /// Permission bits that a new file may have.
@@ -241,6 +243,8 @@ pub struct ShareConfig {
     pub inherit_owner: InheritOwner,
     /// These may not connect.
     pub invalid_users: Vec<Principal>,
+    /// They are told of changes that other programs of the host make, too.
+    pub kernel_change_notify: bool,
     /// Which names have an 8.3 name besides.
     pub mangled_names: Mangled,
     /// Connections to the share.
@@ -283,6 +287,7 @@ impl Default for ShareConfig {
             acl_flag_inherited_canonicalization: true,
             admin_users: Vec::new(),
             browseable: true,
+            change_notify: true,
             comment: String::new(),
             continuous_availability: false,
             create_mask: Mode(0o744),
@@ -306,6 +311,7 @@ impl Default for ShareConfig {
             hosts_deny: None,
             inherit_owner: InheritOwner::No,
             invalid_users: Vec::new(),
+            kernel_change_notify: true,
             mangled_names: Mangled::default(),
             max_connections: Limit(128),
             oplocks: true,

@@ -40,6 +40,7 @@ mod stream_file;
 mod streams;
 mod volume;
 mod walk;
+mod watch;
 mod write;
 mod xattr;
 
@@ -59,6 +60,7 @@ use thiserror::Error;
 pub use names::{Mangled, NameMap};
 pub use options::{AccountSids, HostId, LocalOptions, SidMapper};
 pub use snapshot::{ShadowCopy, SnapshotSource, WithSnapshots};
+pub use watch::Watcher;
 
 /// A directory that cannot be shared.
 #[derive(Debug, Error)]
@@ -123,6 +125,7 @@ pub struct LocalFs {
     volume: volume::Constants,
     capabilities: Capabilities,
     notes: Vec<String>,
+    watcher: Option<Arc<Watcher>>,
 }
 
 impl LocalFs {
@@ -207,7 +210,23 @@ impl LocalFs {
         if xattrs && options.store_dos_attributes {
             capabilities |= Capabilities::COMPRESSION;
         }
+        let watcher = options
+            .watch
+            .then(|| {
+                let root = root.try_clone().map_err(|_| Errno::MFILE)?;
+                Watcher::new(root, options.clone(), stat.stx_mnt_id)
+            })
+            .transpose()
+            .unwrap_or_else(|e| {
+                notes.push(format!(
+                    "changes that other programs make in {shown} are not told to clients that \
+                     watch it: {e} (the system's limit is fs.inotify.max_user_instances)"
+                ));
+                None
+            });
+        capabilities.set(Capabilities::WATCH, watcher.is_some());
         Ok(Self {
+            watcher: watcher.map(Arc::new),
             tree: path::Tree::new(root, &options, volume.local()),
             options,
             own,
@@ -323,7 +342,8 @@ fn changed_by(op: &VfsOp) -> Option<VfsHandle> {
         | VfsOp::ObjectId { .. }
         | VfsOp::Quotas { .. }
         | VfsOp::SetQuota { .. }
-        | VfsOp::Reparse { .. } => None,
+        | VfsOp::Reparse { .. }
+        | VfsOp::Watch { .. } => None,
     }
 }
 
@@ -343,7 +363,10 @@ impl LocalFs {
                 what,
                 supersede,
             } => self.overwrite(by, get(handle)?.as_ref(), &what, supersede),
-            VfsOp::Close { handle } => self.handles.remove(handle).map(|_| VfsReply::Done),
+            VfsOp::Close { handle } => {
+                self.unwatch(handle.0);
+                self.handles.remove(handle).map(|_| VfsReply::Done)
+            }
             VfsOp::Read {
                 handle,
                 offset,
@@ -445,6 +468,9 @@ impl LocalFs {
             }
             VfsOp::DeleteReparse { handle, tag, guid } => {
                 self.delete_reparse(by, get(handle)?.as_ref(), tag, guid)
+            }
+            VfsOp::Watch { handle, recursive } => {
+                self.watch(handle.0, get(handle)?.as_ref(), recursive)
             }
         }
     }

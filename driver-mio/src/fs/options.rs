@@ -41,6 +41,8 @@ pub struct LocalOptions {
     pub store_dos_attributes: bool,
     /// `inherit owner`: what is made in a directory belongs to the directory's owner.
     pub inherit_owner: bool,
+    /// `kernel change notify`: changes that other programs make are told to clients that watch.
+    pub watch: bool,
     /// The volume's label.
     pub label: String,
     /// Which SIDs the host's users and groups have.
@@ -64,6 +66,7 @@ impl Default for LocalOptions {
             cross_mounts: true,
             store_dos_attributes: true,
             inherit_owner: false,
+            watch: true,
             label: String::new(),
             sids: Arc::new(AccountSids::default()),
         }

@@ -71,7 +71,8 @@ impl LocalFs {
             | VfsOp::List { .. }
             | VfsOp::CopyRange { .. }
             | VfsOp::ZeroRange { .. }
-            | VfsOp::AllocatedRanges { .. } => false,
+            | VfsOp::AllocatedRanges { .. }
+            | VfsOp::Watch { .. } => false,
         };
         if short {
             Ok(self.execute(by, op))

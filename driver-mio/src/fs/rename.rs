@@ -273,11 +273,14 @@ impl LocalFs {
     }
 }
 
+/// How names for a moment begin.
+pub(super) const TEMPORARY: &[u8] = b".smb-link-";
+
 /// A name for a moment; nobody else makes such.
 fn temporary_name() -> Vec<u8> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let n = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!(".smb-link-{}-{n}", std::process::id()).into_bytes()
+    [TEMPORARY, format!("{}-{n}", std::process::id()).as_bytes()].concat()
 }
 
 /// Renames to a name that is free.

@@ -151,11 +151,7 @@ impl IoThread {
             if done.is_empty() {
                 return;
             }
-            ((), jobs) = self.gate.enter_from(Some(self.index), |server, now| {
-                for (token, completion) in done {
-                    server.handle_completion(now, token, completion);
-                }
-            });
+            jobs = self.storage.bring(&self.gate, Some(self.index), done);
         }
     }
 

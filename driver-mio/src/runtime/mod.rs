@@ -11,6 +11,7 @@ mod log;
 mod pool;
 mod socket;
 mod storage;
+mod watch;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,7 @@ use smb_engine::vfs::Backend;
 use smb_engine::{Server, output};
 use thiserror::Error;
 
+use crate::fs::Watcher;
 use crate::journal::Journal;
 use crate::persistent::{Persistent, PersistentError};
 use gate::Gate;
@@ -59,6 +61,8 @@ pub struct Setup {
     pub config: Config,
     /// The storage that [`smb_engine::config::BackendId`]s count.
     pub backends: Vec<Arc<dyn Backend>>,
+    /// For each of them what tells of changes by other programs; may be shorter.
+    pub watchers: Vec<Option<Arc<Watcher>>>,
     /// Users.
     pub accounts: Arc<dyn Accounts>,
     /// Addresses to listen on; port 0 takes a free one.
@@ -119,6 +123,7 @@ pub struct Running {
     gate: Arc<Gate>,
     pool: Pool,
     io: Vec<JoinHandle<()>>,
+    watch: Option<watch::Watch>,
     addresses: Vec<SocketAddr>,
     journal: Option<Journal>,
 }
@@ -161,9 +166,11 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         None => Vec::new(),
     };
     let gate = Arc::new(Gate::new(server, setup.persistent, wakers, jobs));
-    let storage = Arc::new(Storage::new(setup.backends, setup.accounts));
+    let storage = Arc::new(Storage::new(setup.backends, setup.watchers, setup.accounts));
     let pool = Pool::start(setup.file_threads.max(1), queue, &gate, &storage)?;
+    let watch = watch::Watch::start(&gate, &storage)?;
     let mut running = Running {
+        watch,
         gate: Arc::clone(&gate),
         pool,
         io: Vec::new(),
@@ -235,6 +242,9 @@ impl Running {
 
     fn end(&mut self) {
         self.gate.stop();
+        if let Some(watch) = self.watch.take() {
+            watch.end();
+        }
         for thread in self.io.drain(..) {
             // A panic of that thread has been reported on standard error already.
             let _ = thread.join();

@@ -61,13 +61,11 @@ impl Worker {
         // What follows from a job is done here too, which saves waking another thread.
         let mut own = None;
         while let Some(job) = own.take().or_else(|| self.queue.recv().ok()) {
-            let Some((token, completion)) = self.storage.carry_out(job) else {
+            let Some(done) = self.storage.carry_out(job) else {
                 self.gate.pass_end();
                 return;
             };
-            let ((), jobs) = self.gate.enter_from(None, |server, now| {
-                server.handle_completion(now, token, completion);
-            });
+            let jobs = self.storage.bring(&self.gate, None, vec![done]);
             let mut jobs = jobs.into_iter();
             own = jobs.next();
             jobs.for_each(|job| self.gate.submit(job));

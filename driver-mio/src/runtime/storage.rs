@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use smb_engine::config::BackendId;
 use smb_engine::output::{Completion, Query, Token};
 use smb_engine::vfs::{Backend, VfsError, VfsRequest};
 
+use super::gate::Gate;
 use super::{Accounts, answer};
+use crate::fs::Watcher;
 
 /// An operation on an I/O thread that took longer than this has waited for storage after all.
 const LONG: Duration = Duration::from_millis(5);
@@ -31,7 +34,12 @@ pub(super) enum Job {
 }
 
 /// What a job has brought.
-pub(super) type Done = (Token, Completion);
+pub(super) struct Done {
+    token: Token,
+    completion: Completion,
+    /// The backend, if its watched directories may have been changed.
+    changed: Option<BackendId>,
+}
 
 /// The backends and accounts.
 pub(super) struct Storage {
@@ -42,14 +50,21 @@ pub(super) struct Storage {
 
 struct Store {
     backend: Arc<dyn Backend>,
+    watcher: Option<Arc<Watcher>>,
     /// Until when nothing of it is done on I/O threads, in microseconds since the start.
     resting_until: AtomicU64,
 }
 
 impl Storage {
-    pub(super) fn new(backends: Vec<Arc<dyn Backend>>, accounts: Arc<dyn Accounts>) -> Self {
+    pub(super) fn new(
+        backends: Vec<Arc<dyn Backend>>,
+        watchers: Vec<Option<Arc<Watcher>>>,
+        accounts: Arc<dyn Accounts>,
+    ) -> Self {
+        let mut watchers = watchers.into_iter();
         let store = |backend| Store {
             backend,
+            watcher: watchers.next().flatten(),
             resting_until: AtomicU64::new(0),
         };
         Self {
@@ -67,6 +82,54 @@ impl Storage {
         self.backends.get(usize::try_from(request.backend.0).ok()?)
     }
 
+    /// What tells of changes by other programs, and in whose files.
+    pub(super) fn watchers(&self) -> impl Iterator<Item = (BackendId, &Arc<Watcher>)> {
+        (0..)
+            .zip(&self.backends)
+            .filter_map(|(id, store)| Some((BackendId(id), store.watcher.as_ref()?)))
+    }
+
+    /// The backend of an operation that changes something, while somebody watches there.
+    fn changes(&self, request: &VfsRequest) -> Option<BackendId> {
+        let watcher = self.store(request)?.watcher.as_ref()?;
+        (watcher.is_active() && request.op.is_change()).then_some(request.backend)
+    }
+
+    /// Brings the server what jobs have brought, and before each what the host tells of its effects.
+    /// `me` as in [`Gate::enter_from`]; gives what is to be done next.
+    pub(super) fn bring(&self, gate: &Gate, me: Option<usize>, done: Vec<Done>) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        let mut plain = Vec::new();
+        for done in done {
+            let watcher = done.changed.and_then(|id| {
+                let store = self.backends.get(usize::try_from(id.0).ok()?)?;
+                Some((id, store.watcher.as_ref()?))
+            });
+            let Some((id, watcher)) = watcher else {
+                plain.push(done);
+                continue;
+            };
+            let ((), more) = watcher.deliver(true, |all| {
+                gate.enter_from(me, |server, now| {
+                    for what in all {
+                        server.handle_outside(now, id, what);
+                    }
+                    server.handle_completion(now, done.token, done.completion);
+                })
+            });
+            jobs.extend(more);
+        }
+        if !plain.is_empty() {
+            let ((), more) = gate.enter_from(me, |server, now| {
+                for done in plain {
+                    server.handle_completion(now, done.token, done.completion);
+                }
+            });
+            jobs.extend(more);
+        }
+        jobs
+    }
+
     /// Does a job if it will not take long, or gives it back. For I/O threads, on which many
     /// connections wait.
     #[allow(clippy::result_large_err, reason = "see the job")]
@@ -80,6 +143,7 @@ impl Storage {
         let Some(store) = self.store(&request).filter(awake) else {
             return Err(Job::Vfs(request));
         };
+        let changed = self.changes(&request);
         let VfsRequest {
             token,
             backend,
@@ -108,7 +172,11 @@ impl Storage {
                 "storage is slow, its operations go to the pool"
             );
         }
-        Ok((token, Completion::Vfs(result)))
+        Ok(Done {
+            token,
+            completion: Completion::Vfs(result),
+            changed,
+        })
     }
 
     /// Does a job, however long it takes; `None`: the thread is to end.
@@ -116,6 +184,7 @@ impl Storage {
         match job {
             Job::Vfs(request) => {
                 let store = self.store(&request);
+                let changed = self.changes(&request);
                 let VfsRequest { token, by, op, .. } = request;
                 let result = match store {
                     Some(store) => {
@@ -123,9 +192,17 @@ impl Storage {
                     }
                     None => Err(VfsError::Gone),
                 };
-                Some((token, Completion::Vfs(result)))
+                Some(Done {
+                    token,
+                    completion: Completion::Vfs(result),
+                    changed,
+                })
             }
-            Job::Lookup(token, query) => Some((token, answer(&*self.accounts, &query))),
+            Job::Lookup(token, query) => Some(Done {
+                token,
+                completion: answer(&*self.accounts, &query),
+                changed: None,
+            }),
             Job::End => None,
         }
     }

@@ -21,6 +21,8 @@ impl MemoryFs {
     pub fn crash(&self, newer: &mut dyn FnMut() -> bool) {
         let mut s = self.state();
         s.handles.clear();
+        s.watches.clear();
+        s.told.clear();
         let unnamed: Vec<u64> = s.nodes.keys().copied().collect();
         for node in unnamed {
             s.collect_garbage(node);

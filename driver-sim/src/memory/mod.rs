@@ -13,13 +13,14 @@ mod node;
 mod open;
 mod setup;
 mod snapshot;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use smb_engine::identity::Identity;
 use smb_engine::vfs::{
-    Backend, Capabilities, FileInfo, NodeId, QuotaLimits, VfsError, VfsHandle, VfsOp, VfsReply,
+    Backend, Capabilities, FileInfo, NodeId, Outside, QuotaLimits, VfsError, VfsHandle, VfsOp, VfsReply,
     VfsResult, VolumeInfo,
 };
 use smb_proto::FileTime;
@@ -73,6 +74,10 @@ struct State {
     quotas: BTreeMap<Sid, (FileTime, QuotaLimits)>,
     /// What was not flushed is remembered, for [`MemoryFs::crash`].
     tracked: bool,
+    /// Watched directories: handle, and whether what is beneath is watched too.
+    watches: BTreeMap<u64, bool>,
+    /// What happened in them.
+    told: Vec<Outside>,
 }
 
 impl MemoryFs {
@@ -96,6 +101,8 @@ impl MemoryFs {
                 total_units: 1 << 28,
                 quotas: BTreeMap::new(),
                 tracked: false,
+                watches: BTreeMap::new(),
+                told: Vec::new(),
             }),
             past: snapshot::Past::default(),
         }
@@ -139,60 +146,17 @@ impl MemoryFs {
             VfsOp::Reparse { .. } | VfsOp::SetReparse { .. } | VfsOp::DeleteReparse { .. } => {
                 C::REPARSE
             }
+            VfsOp::Watch { .. } => C::WATCH,
             _ => C::empty(),
         };
         needs.set(C::STREAMS, location.is_some_and(|at| at.stream.is_some()));
         if !self.capabilities.contains(needs) {
             return Err(VfsError::NotSupported);
         }
-        if self.capabilities.contains(C::READ_ONLY) && changes(op) {
+        if self.capabilities.contains(C::READ_ONLY) && op.is_change() {
             return Err(VfsError::ReadOnly);
         }
         Ok(())
-    }
-}
-
-/// Whether an operation changes something.
-fn changes(op: &VfsOp) -> bool {
-    match op {
-        VfsOp::Open { .. }
-        | VfsOp::OpenById { .. }
-        | VfsOp::OpenSnapshot { .. }
-        | VfsOp::Snapshots { .. }
-        | VfsOp::Close { .. }
-        | VfsOp::Read { .. }
-        | VfsOp::Flush { .. }
-        | VfsOp::Stat { .. }
-        | VfsOp::CheckEmpty { .. }
-        | VfsOp::List { .. }
-        | VfsOp::Streams { .. }
-        | VfsOp::Eas { .. }
-        | VfsOp::Security { .. }
-        | VfsOp::Volume { .. }
-        | VfsOp::AllocatedRanges { .. }
-        | VfsOp::ObjectId { .. }
-        | VfsOp::Quotas { .. }
-        | VfsOp::Reparse { .. } => false,
-        VfsOp::Create { .. }
-        | VfsOp::Overwrite { .. }
-        | VfsOp::Write { .. }
-        | VfsOp::SetBasic { .. }
-        | VfsOp::SetSize { .. }
-        | VfsOp::SetAllocation { .. }
-        | VfsOp::Rename { .. }
-        | VfsOp::Link { .. }
-        | VfsOp::Remove { .. }
-        | VfsOp::SetEas { .. }
-        | VfsOp::SetSecurity { .. }
-        | VfsOp::CopyRange { .. }
-        | VfsOp::ZeroRange { .. }
-        | VfsOp::SetSparse { .. }
-        | VfsOp::SetCompression { .. }
-        | VfsOp::Trim { .. }
-        | VfsOp::SetObjectId { .. }
-        | VfsOp::SetQuota { .. }
-        | VfsOp::SetReparse { .. }
-        | VfsOp::DeleteReparse { .. } => true,
     }
 }
 
@@ -208,6 +172,18 @@ impl Backend for MemoryFs {
             Err(op) => op,
         };
         let mut s = self.state();
+        let doing = s.doing(&op);
+        let result = s.carry_out(by, op);
+        if let (Ok(_), Some(doing)) = (&result, doing) {
+            s.done(doing);
+        }
+        result
+    }
+}
+
+impl State {
+    fn carry_out(&mut self, by: &Identity, op: VfsOp) -> VfsResult {
+        let s = self;
         match op {
             VfsOp::Open { at, how } => s.open(&at, how),
             VfsOp::OpenById { node, how } => s.open_by_id(node, how),
@@ -301,11 +277,10 @@ impl Backend for MemoryFs {
             VfsOp::Reparse { handle } => s.reparse(handle),
             VfsOp::SetReparse { handle, reparse } => s.set_reparse(handle, reparse),
             VfsOp::DeleteReparse { handle, tag, guid } => s.delete_reparse(handle, tag, guid),
+            VfsOp::Watch { handle, recursive } => s.watch(handle, recursive),
         }
     }
-}
 
-impl State {
     fn fresh_id(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id += 1;

@@ -329,6 +329,7 @@ impl State {
             .handles
             .remove(&handle.0)
             .ok_or(VfsError::StaleHandle)?;
+        self.watches.remove(&handle.0);
         self.collect_garbage(h.node);
         if let Some(stream) = h.stream {
             self.drop_stream_if_unused(stream);

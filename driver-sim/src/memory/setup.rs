@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use smb_engine::identity::Identity;
-use smb_engine::vfs::{Creation, Location, SharePath, VfsError};
+use smb_engine::vfs::{Creation, Location, Outside, SharePath, VfsError};
 use smb_proto::FileTime;
 use smb_proto::info::FileAttributes;
 
@@ -125,6 +125,14 @@ impl State {
             if let smb_engine::vfs::VfsReply::Opened(opened) = reply {
                 self.close(opened.handle)?;
             }
+            let path = at.path.clone();
+            self.tell(match at.stream {
+                None => Outside::Added {
+                    at: path,
+                    directory,
+                },
+                Some(_) => Outside::Touched { at: path },
+            });
         }
         if let Some(stream) = self.stream_at(at)
             && let Some(stream) = self.streams.get_mut(&stream)
@@ -132,6 +140,8 @@ impl State {
             stream.content.set_size(0);
             stream.content.write(0, data);
             stream.stable = None;
+            let at = at.path.clone();
+            self.tell(Outside::Written { at });
         }
         Ok(())
     }

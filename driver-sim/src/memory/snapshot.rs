@@ -46,6 +46,8 @@ impl MemoryFs {
                 total_units: now.total_units,
                 quotas: BTreeMap::new(),
                 tracked: false,
+                watches: BTreeMap::new(),
+                told: Vec::new(),
             }
         };
         let fs = Self {

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use smb_engine::config::Config;
+use smb_engine::config::{BackendId, Config};
 use smb_engine::event::Event;
 use smb_engine::identity::Account;
 use smb_engine::names::fold;
@@ -310,6 +310,7 @@ impl Pair {
 
     /// Carries everything back and forth until nobody has anything more to say. Time stands still.
     pub fn run(&mut self) {
+        self.tell_outside();
         loop {
             let mut quiet = true;
             for i in 0..self.ends.len() {
@@ -419,9 +420,23 @@ impl Pair {
             }
             None => self.fs.execute(&request.by, request.op),
         };
+        self.give_outside();
         self.engine
             .complete(self.now, request.token, Completion::Vfs(result));
         self.check();
+    }
+
+    /// Tells the engine what the file system has told, of the engine's own operations and of what was
+    /// done past it.
+    fn give_outside(&mut self) {
+        for what in self.fs.take_outside() {
+            self.engine.outside(self.now, BackendId(0), what);
+        }
+    }
+
+    fn tell_outside(&mut self) {
+        self.give_outside();
+        self.settle();
     }
 
     fn answer_lookup(&mut self, token: Token, query: &Query) {

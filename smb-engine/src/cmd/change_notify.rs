@@ -7,14 +7,19 @@ use smb_proto::wire::Writer;
 use smb_proto::{NtStatus, msg};
 
 use super::{CmdResult, Cx, Outcome, Phase, Step};
-use crate::core::{Open, Wait, Wake, Watch};
+use crate::core::{Open, TreeShare, Wait, Wake, Watch};
+use crate::event::Event;
+use crate::output::Completion;
 use crate::status::Refusal;
 use crate::table::Id;
+use crate::vfs::{Capabilities, VfsOp};
 
 /// A request that waits for a change; it stands in [`Watch::waiting`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct State {
     room: usize,
+    /// The backend has been asked to tell what others do.
+    asked: bool,
 }
 
 /// Enters a CHANGE_NOTIFY.
@@ -27,8 +32,19 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &change_notify::Request) -> CmdRes
     if !open.granted.contains(AccessMask::FILE_LIST_DIRECTORY) {
         return Err(Refusal(NtStatus::ACCESS_DENIED));
     }
-    let state = State {
+    let (supported, told) = match &cx.tree()?.1.share {
+        TreeShare::Disk(share) => (
+            share.change_notify,
+            share.capabilities.contains(Capabilities::WATCH),
+        ),
+        TreeShare::Pipe => (false, false),
+    };
+    if !supported {
+        return Err(Refusal(NtStatus::NOT_IMPLEMENTED));
+    }
+    let mut state = State {
         room: usize::try_from(request.output_buffer_length).unwrap_or(usize::MAX),
+        asked: false,
     };
     // Filter, scope and size of the first request are those of all.
     if cx.file_open()?.watch.is_none() {
@@ -40,6 +56,15 @@ pub(super) fn start(cx: &mut Cx<'_>, request: &change_notify::Request) -> CmdRes
         let max = state.room.min(cx.core.config.limits.max_notify_bytes);
         let watch = Watch::new(request.completion_filter, recursive, max);
         crate::core::notify::watch(cx.core, id, watch);
+        let file = cx.file_open()?;
+        // In a snapshot nothing happens any more.
+        if told && file.snapshot.is_none() {
+            // Nothing is promised (by an interim answer) before the host looks on.
+            let handle = file.handle;
+            cx.ask_vfs(VfsOp::Watch { handle, recursive })?;
+            state.asked = true;
+            return Ok(Step::Wait(Phase::ChangeNotify(state)));
+        }
     }
     look(cx, id, state)
 }
@@ -54,13 +79,47 @@ pub(super) fn resume(cx: &mut Cx<'_>, state: State, wake: Wake) -> CmdResult {
     match wake {
         Wake::Ready => look(cx, id, state),
         Wake::Cancelled => Err(Refusal(NtStatus::CANCELLED)),
+        Wake::Completion(Completion::Vfs(result)) if state.asked => {
+            if let Err(error) = result {
+                // What comes through this server is told all the same.
+                cx.core.event(Event::BackendFailed {
+                    doing: "watching for changes by others",
+                    error,
+                });
+            }
+            watched(cx, id, state)
+        }
         Wake::Closed | Wake::Completion(_) => Err(Refusal(NtStatus::NOTIFY_CLEANUP)),
     }
 }
 
+/// The host looks on now, or cannot. Whatever would have ended the request while it waited for
+/// others has to end it here.
+fn watched(cx: &mut Cx<'_>, id: Id<Open>, state: State) -> CmdResult {
+    let op = cx.op_mut()?;
+    let (cancelled, conn) = (op.cancelled, op.conn);
+    if cancelled {
+        return Err(Refusal(NtStatus::CANCELLED));
+    }
+    let Some(conn) = conn.and_then(|conn| cx.core.conns.get(conn)) else {
+        return Err(Refusal(NtStatus::NOTIFY_CLEANUP));
+    };
+    if conn.draining {
+        return Err(Refusal(NtStatus::CANCELLED));
+    }
+    if cx.open()?.1.closing {
+        return Err(Refusal(NtStatus::NOTIFY_CLEANUP));
+    }
+    look(cx, id, state)
+}
+
 /// Answers if there is something to tell, else waits behind the others.
 fn look(cx: &mut Cx<'_>, id: Id<Open>, state: State) -> CmdResult {
-    let row = cx.file_open()?.file;
+    let file = cx.file_open()?;
+    let row = file.file;
+    if file.watch.as_ref().is_some_and(|w| w.gone) {
+        return Err(Refusal(NtStatus::DELETE_PENDING));
+    }
     if cx
         .core
         .files

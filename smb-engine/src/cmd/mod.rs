@@ -296,6 +296,7 @@ impl Cx<'_> {
         op: VfsOp,
     ) -> Result<(), Refusal> {
         let token = self.token()?;
+        self.op_mut()?.own = crate::core::own::OwnChange::of(backend, &op);
         self.core.emit(Output::Vfs(VfsRequest {
             token,
             backend,

@@ -20,6 +20,8 @@ pub(crate) mod notify;
 mod op;
 mod open;
 pub(crate) mod persistent;
+pub(crate) mod outside;
+pub(crate) mod own;
 pub(crate) mod pipe_view;
 pub(crate) mod quota;
 pub(crate) mod range_lock;

@@ -61,6 +61,68 @@ pub(crate) fn report_all(
     }
 }
 
+/// As [`report`] of something modified, for those watches only that do not get to see `known`.
+pub(crate) fn report_unless(
+    core: &mut Core,
+    now: Now,
+    backend: BackendId,
+    at: &Location,
+    filter: CompletionFilter,
+    known: CompletionFilter,
+) {
+    let watching: Vec<Id<Open>> = core.watching.iter().copied().collect();
+    for id in watching {
+        if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut)
+            && f.backend == backend
+            && f.snapshot.is_none()
+            && let Some(watch) = &mut f.watch
+            && watch.filter.intersects(filter)
+            && !watch.filter.intersects(known)
+            && let Some(name) = name_for(&f.at.path, watch.recursive, at)
+        {
+            watch.add(Change {
+                action: Action::MODIFIED,
+                name,
+            });
+            wake_first(core, now, id);
+        }
+    }
+}
+
+/// More has happened in the directories of a backend than the host could tell.
+pub(crate) fn lost(core: &mut Core, now: Now, backend: BackendId) {
+    let watching: Vec<Id<Open>> = core.watching.iter().copied().collect();
+    for id in watching {
+        if let Some(f) = core.opens.get_mut(id).and_then(Open::file_mut)
+            && f.backend == backend
+            && f.snapshot.is_none()
+            && let Some(watch) = &mut f.watch
+        {
+            watch.lose();
+            wake_first(core, now, id);
+        }
+    }
+}
+
+/// Lets the first who waits on an open look.
+fn wake_first(core: &mut Core, now: Now, id: Id<Open>) {
+    let watch = core.opens.get(id).and_then(Open::file);
+    if let Some(op) = watch.and_then(|f| f.watch.as_ref()?.waiting.front().copied()) {
+        dispatch::wake(core, now, op, Wake::Ready);
+    }
+}
+
+/// Lets all who wait on an open look.
+pub(crate) fn wake_all(core: &mut Core, now: Now, id: Id<Open>) {
+    let watch = core.opens.get(id).and_then(Open::file);
+    let waiting = watch
+        .and_then(|f| f.watch.as_ref())
+        .map(|w| w.waiting.clone());
+    for op in waiting.into_iter().flatten() {
+        dispatch::wake(core, now, op, Wake::Ready);
+    }
+}
+
 /// Metadata or data of the file (or stream) at `at` changed. `filter` speaks of files; for a stream
 /// it is turned into what streams have ([MS-FSA] 2.1.4.1, [MS-SMB2] 2.2.35).
 pub(crate) fn modified(

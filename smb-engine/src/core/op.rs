@@ -81,4 +81,8 @@ pub struct Op {
     pub(crate) phase: Option<Phase>,
     /// Number of the last question asked.
     pub(crate) seq: u32,
+    /// What the backend is changing for it right now.
+    pub(crate) own: Option<super::own::OwnChange>,
+    /// CANCEL came while it waited for the driver.
+    pub(crate) cancelled: bool,
 }

@@ -10,6 +10,7 @@ use smb_proto::msg::create::ShareAccess;
 
 use super::share_mode::{Claim, Kin, SHARED, compatible};
 use super::{Core, File, FileOpen, Open, dir_lease, notify, persistent};
+use crate::config::BackendId;
 use crate::names::same_name;
 use crate::table::Id;
 use crate::time::Now;
@@ -85,21 +86,7 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
     };
     let (backend, node, directory) = (f.backend, f.node, f.directory);
     let (from, by) = (f.at.clone(), f.parent_lease);
-    for other in core.opens.ids() {
-        if let Some(o) = core.opens.get_mut(other).and_then(Open::file_mut)
-            && o.backend == backend
-            && o.snapshot.is_none()
-        {
-            let before = o.at.clone();
-            moved(&mut o.at, &from, to, directory);
-            if o.at != before {
-                persistent::changed(core, other);
-            }
-        }
-    }
-    if directory {
-        dir_lease::moved(core);
-    }
+    take_along(core, backend, &from, to, directory);
     dir_lease::entry_changed(core, now, backend, &from, by);
     dir_lease::entry_changed(core, now, backend, to, by);
     for row in core.rows_of(node) {
@@ -111,6 +98,42 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
             moved(&mut pending.at, &from, to, directory);
         }
     }
+    tell(core, now, backend, (&from, to), directory);
+}
+
+/// Whoever has something open at or beneath a name has it open under the new one.
+pub(crate) fn take_along(
+    core: &mut Core,
+    backend: BackendId,
+    from: &Location,
+    to: &Location,
+    directory: bool,
+) {
+    for other in core.opens.ids() {
+        if let Some(o) = core.opens.get_mut(other).and_then(Open::file_mut)
+            && o.backend == backend
+            && o.snapshot.is_none()
+        {
+            let before = o.at.clone();
+            moved(&mut o.at, from, to, directory);
+            if o.at != before {
+                persistent::changed(core, other);
+            }
+        }
+    }
+    if directory {
+        dir_lease::moved(core);
+    }
+}
+
+/// Tells watchers that one name has become another.
+pub(crate) fn tell(
+    core: &mut Core,
+    now: Now,
+    backend: BackendId,
+    (from, to): (&Location, &Location),
+    directory: bool,
+) {
     let same_directory = match (from.path.parent(), to.path.parent()) {
         (Some(a), Some(b)) => same_name(a.as_str(), b.as_str()),
         _ => false,
@@ -121,7 +144,13 @@ pub(crate) fn renamed(core: &mut Core, now: Now, id: Id<Open>, to: &Location) {
         (None, true) => (Action::RENAMED_OLD_NAME, Action::RENAMED_NEW_NAME),
         (None, false) => (Action::REMOVED, Action::ADDED),
     };
-    notify::report_all(core, now, backend, &[(&from, gone), (to, come)], filter);
+    notify::report_all(core, now, backend, &[(from, gone), (to, come)], filter);
+    if to.stream.is_none() && !directory {
+        // A file that is renamed is to be archived anew, which is a change of its attributes; Windows
+        // tells whoever watches those, or creation times.
+        let filter = CompletionFilter::ATTRIBUTES | CompletionFilter::CREATION;
+        notify::report_unless(core, now, backend, to, filter, name_filter(to, directory));
+    }
 }
 
 /// The file of an open has a further name.

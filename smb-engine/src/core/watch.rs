@@ -23,6 +23,8 @@ pub(crate) struct Watch {
     pub(crate) max: usize,
     /// More happened than is kept: the next answer is STATUS_NOTIFY_ENUM_DIR.
     pub(crate) overflowed: bool,
+    /// The directory has been removed by somebody who does not come through this server.
+    pub(crate) gone: bool,
     /// CHANGE_NOTIFY requests that wait, first come first served.
     pub(crate) waiting: VecDeque<Id<Op>>,
 }
@@ -37,6 +39,7 @@ impl Watch {
             changes: Vec::new(),
             bytes: 0,
             overflowed: false,
+            gone: false,
             waiting: VecDeque::new(),
         }
     }
@@ -46,6 +49,13 @@ impl Watch {
         self.bytes = 0;
         let changes = std::mem::take(&mut self.changes);
         (!std::mem::replace(&mut self.overflowed, false)).then_some(changes)
+    }
+
+    /// More has happened than can be told.
+    pub(crate) fn lose(&mut self) {
+        self.overflowed = true;
+        self.changes.clear();
+        self.bytes = 0;
     }
 
     /// Whether a request would be answered at once.
@@ -64,9 +74,7 @@ impl Watch {
             .unwrap_or(usize::MAX)
             .saturating_add(entry.encoded_len());
         if bytes > self.max {
-            self.overflowed = true;
-            self.changes.clear();
-            self.bytes = 0;
+            self.lose();
             return;
         }
         self.bytes = bytes;

@@ -154,6 +154,8 @@ fn begin(core: &mut Core, now: Now, chain_id: Id<Chain>, conn: ConnId, element: 
         wait: Wait::Nothing,
         phase: None,
         seq: 0,
+        own: None,
+        cancelled: false,
     });
     chain.current = Some(op);
     if let Some(c) = core.conns.get_mut(conn) {
@@ -344,6 +346,8 @@ pub(crate) fn spawn(core: &mut Core, now: Now, start: impl FnOnce(&mut Cx<'_>) -
         wait: Wait::Nothing,
         phase: None,
         seq: 0,
+        own: None,
+        cancelled: false,
     });
     let step = start(&mut Cx { core, now, op });
     settle(core, now, op, step);

@@ -5,7 +5,7 @@ use smb_proto::{Command, NtStatus};
 
 use super::{answer, settle};
 use crate::cmd::{self, Cx, Phase};
-use crate::core::{Core, Op, Timer, Wait, Wake};
+use crate::core::{Core, Op, Timer, Wait, Wake, outside};
 use crate::event::Event;
 use crate::output::{Completion, Token};
 use crate::status::Refusal;
@@ -98,22 +98,36 @@ pub(crate) fn wake(core: &mut Core, now: Now, op_id: Id<Op>, wake: Wake) {
 
 /// The driver's answer to a question. One that nobody waits for is counted and dropped.
 pub(crate) fn complete(core: &mut Core, now: Now, token: Token, completion: Completion) {
-    match core.ops.get(token.op) {
-        Some(op) if op.wait == Wait::Completion(token.seq) => {
-            wake(core, now, token.op, Wake::Completion(completion));
-        }
-        _ => core.event(Event::Stale),
-    }
+    let Some(op) = core
+        .ops
+        .get_mut(token.op)
+        .filter(|op| op.wait == Wait::Completion(token.seq))
+    else {
+        core.event(Event::Stale);
+        return;
+    };
+    let own = op.own.take();
+    let failed = matches!(completion, Completion::Vfs(Err(_)));
+    // What the host told meanwhile about the names concerned: if the operation failed, it was not
+    // its doing; if not, what does not belong to it came after.
+    let (before, after) = own.map(|own| own.settle(failed)).unwrap_or_default();
+    outside::tell(core, now, before);
+    wake(core, now, token.op, Wake::Completion(completion));
+    outside::tell(core, now, after);
 }
 
 /// Interrupts an operation that waits for other clients (a lock, a change, another query). One that
 /// waits for the driver is left to finish: its effect happens anyway and must be accounted for.
 pub(crate) fn interrupt(core: &mut Core, now: Now, op_id: Id<Op>, why: Wake) {
-    let Some(op) = core.ops.get(op_id) else {
+    let Some(op) = core.ops.get_mut(op_id) else {
         return;
     };
     match op.wait {
-        Wait::Nothing | Wait::Completion(_) | Wait::Quiet(_) | Wait::Ended(_) => return,
+        Wait::Completion(_) => {
+            op.cancelled |= matches!(why, Wake::Cancelled);
+            return;
+        }
+        Wait::Nothing | Wait::Quiet(_) | Wait::Ended(_) => return,
         Wait::Lock(file) => {
             if let Some(f) = core.files.get_mut(file) {
                 f.lock_waiters.retain(|w| *w != op_id);

@@ -22,11 +22,13 @@ pub use pack::DecodeError;
 use bytes::Bytes;
 
 use crate::Peer;
+use crate::config::BackendId;
 use crate::error::Fault;
 use crate::link::Inbound;
 use crate::output::{Completion, ConnId, Output, Token};
 use crate::server::{Control, Server};
 use crate::time::Now;
+use crate::vfs::Outside;
 
 /// Writes down what goes into a server and what comes out. It is called with the server at hand, so it
 /// must be quick and wait for nothing.
@@ -57,6 +59,8 @@ pub enum InputRef<'a> {
     Control(Control),
     /// [`Server::restore`]
     Restore(&'a [(u64, Bytes)]),
+    /// [`Server::handle_outside`]
+    Outside(BackendId, &'a Outside),
 }
 
 /// One input of a server, as it is read from a journal.
@@ -79,6 +83,8 @@ pub enum Input {
     Control(Control),
     /// See [`InputRef::Restore`].
     Restore(Vec<(u64, Bytes)>),
+    /// See [`InputRef::Outside`].
+    Outside(BackendId, Outside),
 }
 
 impl Input {
@@ -99,6 +105,7 @@ impl Input {
             Self::Timeout => server.handle_timeout(now),
             Self::Control(control) => server.handle_control(now, control),
             Self::Restore(kept) => server.restore(now, kept),
+            Self::Outside(backend, what) => server.handle_outside(now, backend, what),
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::table::Id;
 use crate::time::{Instant, Now};
 use crate::vfs::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, Listing, Location, Missing, NodeId,
-    Opened, Payload, Quota, QuotaLimits, Reparse, SharePath, StreamInfo, VfsError, VfsHandle,
+    Opened, Outside, Payload, Quota, QuotaLimits, Reparse, SharePath, StreamInfo, VfsError, VfsHandle,
     VfsReply, VolumeInfo,
 };
 
@@ -240,7 +240,7 @@ record! {
         name comment backend capabilities file_system max_name read_only browseable guest_ok
         guest_only encryption valid_users invalid_users read_list write_list admin_users
         force_identity hosts_allow hosts_deny max_connections oplocks continuous_availability hide_unreadable
-        canonical_inherited
+        canonical_inherited change_notify
     }
     Config {
         server_name workgroup server_string server_guid domain_sid min_dialect max_dialect signing
@@ -255,6 +255,10 @@ choice! {
     MapToGuest { 0 Never 1 BadUser }
     IdentityKind { 0 User 1 Guest 2 Anonymous 3 System }
     Control { 0 Drain }
+    Outside {
+        0 Added { at, directory } 1 Removed { at, directory } 2 Renamed { from, to, directory }
+        3 Written { at } 4 Touched { at } 5 Lost
+    }
     Completion { 0 Vfs(result) 1 Account(account) 2 Accounts(accounts) }
     VfsReply {
         0 Done 1 Opened(opened) 2 Missing(missing) 3 Info(info) 4 Data(data) 5 Written(bytes)
@@ -354,6 +358,11 @@ impl InputRef<'_> {
                     record.pack(out);
                 }
             }
+            Self::Outside(backend, what) => {
+                out.push(8);
+                backend.pack(out);
+                what.pack(out);
+            }
         }
     }
 }
@@ -373,6 +382,7 @@ impl Input {
                 let one = |_| Ok((Pack::unpack(r)?, Pack::unpack(r)?));
                 Self::Restore((0..len).map(one).collect::<Result<_, DecodeError>>()?)
             }
+            8 => Self::Outside(Pack::unpack(r)?, Pack::unpack(r)?),
             _ => return Err(DecodeError::Value("input")),
         })
     }

@@ -251,5 +251,7 @@ bitflags! {
         const OBJECT_IDS = 1 << 13;
         /// Quotas of users on the volume.
         const QUOTAS = 1 << 14;
+        /// Tells what happens in directories ([`super::VfsOp::Watch`]).
+        const WATCH = 1 << 16;
     }
 }

@@ -428,6 +428,64 @@ pub enum VfsOp {
         /// The GUID it must have, if the tag is not Microsoft's.
         guid: Option<Guid>,
     },
+    /// From now until the handle is given back, tells what happens in a directory, as
+    /// [`super::Outside`] through the driver: names that come, go and change, data and metadata of
+    /// what the names name, and what becomes of the directory's own name. → [`VfsReply::Done`];
+    /// [`VfsError::NotSupported`] if the host cannot, or has no room for more.
+    Watch {
+        /// Which directory.
+        handle: VfsHandle,
+        /// Everything beneath it as well.
+        recursive: bool,
+    },
+}
+
+impl VfsOp {
+    /// Whether it changes something.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::Overwrite { .. }
+            | Self::Write { .. }
+            | Self::SetBasic { .. }
+            | Self::SetSize { .. }
+            | Self::SetAllocation { .. }
+            | Self::Rename { .. }
+            | Self::Link { .. }
+            | Self::Remove { .. }
+            | Self::SetEas { .. }
+            | Self::SetSecurity { .. }
+            | Self::CopyRange { .. }
+            | Self::ZeroRange { .. }
+            | Self::SetSparse { .. }
+            | Self::SetCompression { .. }
+            | Self::Trim { .. }
+            | Self::SetObjectId { .. }
+            | Self::SetQuota { .. }
+            | Self::SetReparse { .. }
+            | Self::DeleteReparse { .. } => true,
+            Self::Open { .. }
+            | Self::OpenById { .. }
+            | Self::OpenSnapshot { .. }
+            | Self::Snapshots { .. }
+            | Self::Close { .. }
+            | Self::Read { .. }
+            | Self::Flush { .. }
+            | Self::Stat { .. }
+            | Self::CheckEmpty { .. }
+            | Self::List { .. }
+            | Self::Streams { .. }
+            | Self::Eas { .. }
+            | Self::Security { .. }
+            | Self::Volume { .. }
+            | Self::AllocatedRanges { .. }
+            | Self::ObjectId { .. }
+            | Self::Quotas { .. }
+            | Self::Reparse { .. }
+            | Self::Watch { .. } => false,
+        }
+    }
 }
 
 impl VfsOp {

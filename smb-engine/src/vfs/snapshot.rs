@@ -244,6 +244,7 @@ fn handle_of(op: &mut VfsOp) -> Option<(&mut VfsHandle, Kind)> {
         | VfsOp::AllocatedRanges { handle, .. }
         | VfsOp::ObjectId { handle }
         | VfsOp::Reparse { handle }
+        | VfsOp::Watch { handle, .. }
         | VfsOp::Snapshots { handle } => Some((handle, Kind::Looks)),
         VfsOp::Overwrite { handle, .. }
         | VfsOp::Write { handle, .. }

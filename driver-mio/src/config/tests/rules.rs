@@ -67,6 +67,8 @@ const KSMBD: &[(&str, Scope, &str)] = &[
     ("write ok", Scope::Share, "no"),
     ("write list", Scope::Share, ""),
     ("admin users", Scope::Share, ""),
+    ("change notify", Scope::Share, "yes"),
+    ("kernel change notify", Scope::Share, "yes"),
     ("hosts allow", Scope::Both, ""),
     ("hosts deny", Scope::Both, ""),
     ("time machine", Scope::Share, "no"),

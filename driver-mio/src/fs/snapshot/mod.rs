@@ -61,7 +61,11 @@ impl WithSnapshots {
     pub fn new(present: LocalFs, options: LocalOptions, source: Box<dyn SnapshotSource>) -> Self {
         Self {
             present,
-            options,
+            // Nothing happens in what was.
+            options: LocalOptions {
+                watch: false,
+                ..options
+            },
             source,
             used: Mutex::default(),
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use smb_engine::config::BackendId;
 use smb_engine::event::Event;
 use smb_engine::identity::Account;
 use smb_engine::output::{CloseReason, Completion, ConnId, Query, Token};
@@ -280,6 +281,7 @@ impl Machine {
             Action::Vfs(request) => {
                 let question = if self.disk.at_once() {
                     let result = self.disk.carry_out(self.now, &request, &self.panel);
+                    self.give_outside();
                     Question::Answered(request.token, result)
                 } else {
                     Question::File(request)
@@ -327,12 +329,21 @@ impl Machine {
         let (token, completion) = match question {
             Question::File(request) => {
                 let result = self.disk.carry_out(self.now, &request, &self.panel);
+                self.give_outside();
                 (request.token, Completion::Vfs(result))
             }
             Question::Answered(token, result) => (token, Completion::Vfs(result)),
             Question::Lookup(token, query) => (token, server::look_up(&self.accounts, &query)),
         };
         self.input(|engine, now| engine.complete(now, token, completion))
+    }
+
+    /// Tells the engine what the disk tells of watched directories, its own operations included.
+    fn give_outside(&mut self) {
+        for what in self.disk.fs.take_outside() {
+            self.tell(|| format!("      the disk tells: {what:?}"));
+            self.engine.outside(self.now, BackendId(0), what);
+        }
     }
 
     fn close(&mut self, conn: ConnId, reason: &CloseReason) -> Result<(), Failure> {
@@ -395,6 +406,8 @@ impl Machine {
                 if let Err(error) = self.disk.edit(self.now, edit, &self.panel) {
                     self.tell(|| format!("      which cannot be done: {error}"));
                 }
+                self.give_outside();
+                self.settle()?;
             }
             Do::Capacity { units } => self.disk.fs.set_capacity(*units),
             Do::DiskDown { ms } => {

@@ -78,6 +78,7 @@ fn share() -> Share {
         continuous_availability: false,
         hide_unreadable: false,
         canonical_inherited: true,
+        change_notify: true,
     }
 }
 
