@@ -3,7 +3,8 @@
 use crate::cmd::restore;
 use crate::config::{BackendId, Config};
 use crate::core::{
-    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, outside, persistent, teardown, write_time,
+    Conn, Core, Held, Peer, Timer, Wait, Wake, breaks, durable, outside, persistent, teardown,
+    write_time,
 };
 use crate::dispatch;
 use crate::error::Fault;

@@ -20,8 +20,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use smb_engine::identity::Identity;
 use smb_engine::vfs::{
-    Backend, Capabilities, FileInfo, NodeId, Outside, QuotaLimits, VfsError, VfsHandle, VfsOp, VfsReply,
-    VfsResult, VolumeInfo,
+    Backend, Capabilities, FileInfo, NodeId, Outside, QuotaLimits, VfsError, VfsHandle, VfsOp,
+    VfsReply, VfsResult, VolumeInfo,
 };
 use smb_proto::FileTime;
 use smb_proto::dtyp::Sid;

@@ -26,8 +26,8 @@ use crate::table::Id;
 use crate::time::{Instant, Now};
 use crate::vfs::{
     AllocatedRange, Capabilities, DirItem, Ea, FileInfo, Listing, Location, Missing, NodeId,
-    Opened, Outside, Payload, Quota, QuotaLimits, Reparse, SharePath, StreamInfo, VfsError, VfsHandle,
-    VfsReply, VolumeInfo,
+    Opened, Outside, Payload, Quota, QuotaLimits, Reparse, SharePath, StreamInfo, VfsError,
+    VfsHandle, VfsReply, VolumeInfo,
 };
 
 macro_rules! newtype {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use smb_engine::vfs::SharePath;
 
-use crate::fs::names::to_share;
+use crate::fs::names::Naming;
 
 /// inotify's number of a watched directory.
 pub(super) type Wd = i32;
@@ -29,6 +29,7 @@ struct Dir {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Dirs {
+    naming: Naming,
     all: BTreeMap<Wd, Dir>,
     /// What had the name to which something else was moved last: two directories that change
     /// places do so in two renames, and the second one is about this.
@@ -36,6 +37,13 @@ pub(super) struct Dirs {
 }
 
 impl Dirs {
+    pub(super) fn new(naming: Naming) -> Self {
+        Self {
+            naming,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
@@ -113,7 +121,7 @@ impl Dirs {
         let mut base = None;
         for dir in self.up(wd) {
             match dir.parent {
-                Some(_) => names.push(to_share(&dir.name)),
+                Some(_) => names.push(self.naming.to_share(&dir.name)),
                 None => base = Some(dir.base.clone()),
             }
         }

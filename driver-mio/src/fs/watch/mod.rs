@@ -25,7 +25,7 @@ use smb_engine::vfs::{Outside, SharePath, VfsError, VfsReply, VfsResult};
 use super::LocalFs;
 use super::error::{os, retry};
 use super::handle::{Open, lock};
-use super::names::{to_host, to_share};
+use super::names::Naming;
 use super::options::LocalOptions;
 use super::rename::TEMPORARY;
 use super::xattr::magic;
@@ -49,6 +49,7 @@ pub struct Watcher {
     inotify: OwnedFd,
     root: OwnedFd,
     options: LocalOptions,
+    naming: Naming,
     mount: u64,
     inner: Mutex<Inner>,
     /// Held while events are taken and handed on, so that they arrive in order.
@@ -59,7 +60,6 @@ pub struct Watcher {
     full: AtomicBool,
 }
 
-#[derive(Default)]
 struct Inner {
     dirs: Dirs,
     /// What was asked for, by handle.
@@ -142,12 +142,18 @@ impl LocalFs {
 
 impl Watcher {
     pub(super) fn new(root: OwnedFd, options: LocalOptions, mount: u64) -> Result<Self, Errno> {
+        let naming = options.naming();
+        let inner = Inner {
+            dirs: Dirs::new(naming.clone()),
+            asked: BTreeMap::new(),
+        };
         Ok(Self {
             inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
             root,
             options,
+            naming,
             mount,
-            inner: Mutex::default(),
+            inner: Mutex::new(inner),
             order: Mutex::default(),
             active: AtomicUsize::new(0),
             full: AtomicBool::new(false),
@@ -173,7 +179,7 @@ impl Watcher {
     }
 
     fn hides(&self, name: &[u8]) -> bool {
-        name.starts_with(TEMPORARY) || self.options.vetoed(&to_share(name))
+        name.starts_with(TEMPORARY) || self.options.vetoed(&self.naming.to_share(name))
     }
 
     fn add_watch(&self, inner: &Inner, dir: BorrowedFd<'_>) -> Result<Wd, Errno> {
@@ -202,7 +208,7 @@ impl Watcher {
     fn way(&self, dir: BorrowedFd<'_>, at: &SharePath) -> Result<Vec<(Vec<u8>, OwnedFd)>, Errno> {
         let mut way: Vec<(Vec<u8>, OwnedFd)> = Vec::new();
         for name in at.components() {
-            let host = to_host(name).map_err(|_| Errno::INVAL)?;
+            let host = self.naming.to_host(name).map_err(|_| Errno::INVAL)?;
             let here = way.last().map_or(self.root.as_fd(), |(_, fd)| fd.as_fd());
             let fd = retry(|| {
                 rustix::fs::openat2(
@@ -376,7 +382,9 @@ impl Watcher {
                     None
                 };
                 if new
-                    && let Some(at) = at.as_ref().and_then(|at| at.join(&to_share(&name)))
+                    && let Some(at) = at
+                        .as_ref()
+                        .and_then(|at| at.join(&self.naming.to_share(&name)))
                     && taken.found.insert((wd, name))
                 {
                     let directory = child.is_some() || kind == FileType::Directory;
@@ -391,7 +399,7 @@ impl Watcher {
     fn open_beneath(&self, at: &SharePath) -> Result<OwnedFd, Errno> {
         let mut host = Vec::new();
         for name in at.components() {
-            host.extend(to_host(name).map_err(|_| Errno::INVAL)?);
+            host.extend(self.naming.to_host(name).map_err(|_| Errno::INVAL)?);
             host.push(b'/');
         }
         host.push(b'.');
@@ -504,7 +512,9 @@ impl Watcher {
             return;
         };
         let hidden = self.hides(e.name);
-        let at = (!hidden).then(|| dir.join(&to_share(e.name))).flatten();
+        let at = (!hidden)
+            .then(|| dir.join(&self.naming.to_share(e.name)))
+            .flatten();
         let directory = e.what.contains(ReadFlags::ISDIR);
         if e.what.contains(ReadFlags::MOVED_FROM) {
             let moved = Moved {

@@ -101,7 +101,12 @@ fn tells_what_happens_in_a_directory() {
     fs::create_dir(bed.at("d/a:b")).unwrap();
     assert_eq!(
         bed.told(),
-        ["d\\new>d\\newer", "t d\\newer", "-d\\newer", "+d\\a\u{f022}b\\"]
+        [
+            "d\\new>d\\newer",
+            "t d\\newer",
+            "-d\\newer",
+            "+d\\a\u{f022}b\\"
+        ]
     );
     // Not beneath.
     fs::write(bed.at("d/sub/x"), "").unwrap();
@@ -156,7 +161,13 @@ fn a_recursive_watch_sees_new_directories() {
     fs::remove_dir_all(bed.at("e")).unwrap();
     assert_eq!(
         bed.told(),
-        ["-e\\one\\2\\3\\x", "-e\\one\\2\\3\\", "-e\\one\\2\\", "-e\\one\\", "-e\\"]
+        [
+            "-e\\one\\2\\3\\x",
+            "-e\\one\\2\\3\\",
+            "-e\\one\\2\\",
+            "-e\\one\\",
+            "-e\\"
+        ]
     );
 }
 
@@ -286,8 +297,14 @@ fn handles_that_are_no_directories_are_refused() {
         watch: false,
         ..LocalOptions::default()
     });
-    assert!(!bed.fs.capabilities().contains(smb_engine::vfs::Capabilities::WATCH));
+    assert!(
+        !bed.fs
+            .capabilities()
+            .contains(smb_engine::vfs::Capabilities::WATCH)
+    );
     let handle = bed.open("d");
-    let refused = bed.fs.execute(&Identity::system(), VfsOp::Watch { handle, recursive });
+    let refused = bed
+        .fs
+        .execute(&Identity::system(), VfsOp::Watch { handle, recursive });
     assert_eq!(refused, Err(VfsError::NotSupported));
 }
