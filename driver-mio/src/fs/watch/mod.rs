@@ -83,23 +83,36 @@ struct Moved {
     /// The watched directory that is being renamed.
     dir: Option<Wd>,
     directory: bool,
+    /// Its place in [`Taken::out`], if there is no second half.
+    slot: usize,
 }
 
 /// What is taken from the queue in one go.
 #[derive(Default)]
 struct Taken {
-    out: Vec<Outside>,
+    /// What happened, and in which directory; places of first halves of renames are free.
+    out: Vec<(Wd, Option<Outside>)>,
     moved: Vec<Moved>,
     /// Names that were found in new directories, whose events may still come.
     found: BTreeSet<(Wd, Vec<u8>)>,
 }
 
 impl Taken {
-    fn push(&mut self, what: Outside) {
+    fn push(&mut self, wd: Wd, what: Outside) {
         // Writing goes on and on.
-        if self.out.last() != Some(&what) {
-            self.out.push(what);
+        if self
+            .out
+            .last()
+            .is_none_or(|(_, last)| last.as_ref() != Some(&what))
+        {
+            self.out.push((wd, Some(what)));
         }
+    }
+
+    /// Keeps a place.
+    fn slot(&mut self, wd: Wd) -> usize {
+        self.out.push((wd, None));
+        self.out.len() - 1
     }
 }
 
@@ -317,12 +330,15 @@ impl Watcher {
     }
 
     /// Ends the watch of a directory and of all beneath it.
-    fn drop_beneath(&self, inner: &mut Inner, wd: Wd) {
+    fn drop_beneath(&self, inner: &mut Inner, wd: Wd) -> BTreeSet<Wd> {
+        let mut dropped = BTreeSet::new();
         let mut gone = vec![wd];
         while let Some(wd) = gone.pop() {
             gone.extend(inner.dirs.remove(wd));
             self.drop_watch(wd);
+            dropped.insert(wd);
         }
+        dropped
     }
 
     /// Watches everything beneath a directory. What happens meanwhile is seen by whoever takes events.
@@ -388,7 +404,7 @@ impl Watcher {
                     && taken.found.insert((wd, name))
                 {
                     let directory = child.is_some() || kind == FileType::Directory;
-                    taken.push(Outside::Added { at, directory });
+                    taken.push(wd, Outside::Added { at, directory });
                 }
                 todo.extend(child);
             }
@@ -426,16 +442,21 @@ impl Watcher {
         for moved in std::mem::take(&mut taken.moved) {
             self.moved_away(&mut inner, moved, &mut taken);
         }
-        taken.out
+        taken.out.into_iter().filter_map(|(_, what)| what).collect()
     }
 
     /// What was renamed went to where nobody watches.
     fn moved_away(&self, inner: &mut Inner, moved: Moved, taken: &mut Taken) {
+        let later = taken.out.get_mut(moved.slot..).unwrap_or_default();
         if let Some(dir) = moved.dir {
-            self.drop_beneath(inner, dir);
+            // What happened there since happened elsewhere.
+            let gone = self.drop_beneath(inner, dir);
+            for (_, what) in later.iter_mut().filter(|(wd, _)| gone.contains(wd)) {
+                *what = None;
+            }
         }
-        if let Some(at) = moved.from {
-            taken.push(Outside::Removed {
+        if let (Some(at), Some((_, place))) = (moved.from, later.first_mut()) {
+            *place = Some(Outside::Removed {
                 at,
                 directory: moved.directory,
             });
@@ -451,7 +472,7 @@ impl Watcher {
                     let what = event.events();
                     if what.contains(ReadFlags::QUEUE_OVERFLOW) {
                         taken.moved.clear();
-                        taken.push(Outside::Lost);
+                        taken.push(event.wd(), Outside::Lost);
                         self.begin_again(inner);
                     } else if what.contains(ReadFlags::IGNORED) {
                         inner.dirs.remove(event.wd());
@@ -522,6 +543,7 @@ impl Watcher {
                 from: at,
                 dir: inner.dirs.take(e.wd, e.name),
                 directory,
+                slot: taken.slot(e.wd),
             };
             taken.moved.push(moved);
         } else if e.what.contains(ReadFlags::MOVED_TO) {
@@ -531,7 +553,7 @@ impl Watcher {
                 return;
             }
             let Some(at) = at else { return };
-            taken.push(Outside::Added { at, directory });
+            taken.push(e.wd, Outside::Added { at, directory });
             if directory && inner.dirs.is_deep(e.wd) {
                 self.arrived(inner, e.wd, e.name, taken, true);
             }
@@ -541,13 +563,13 @@ impl Watcher {
                 self.drop_beneath(inner, gone);
             }
             if let Some(at) = at {
-                taken.push(Outside::Removed { at, directory });
+                taken.push(e.wd, Outside::Removed { at, directory });
             }
         } else if let Some(at) = at {
             if e.what.contains(ReadFlags::MODIFY) {
-                taken.push(Outside::Written { at });
+                taken.push(e.wd, Outside::Written { at });
             } else if e.what.contains(ReadFlags::ATTRIB) {
-                taken.push(Outside::Touched { at });
+                taken.push(e.wd, Outside::Touched { at });
             }
         }
     }
@@ -560,17 +582,22 @@ impl Watcher {
         let deep = inner.dirs.is_deep(e.wd);
         match (dir, &to) {
             (Some(dir), Some(_)) => inner.dirs.put(dir, e.wd, e.name),
-            (Some(dir), None) => self.drop_beneath(inner, dir),
+            (Some(dir), None) => {
+                self.drop_beneath(inner, dir);
+            }
             (None, _) => inner.dirs.covered(e.wd, e.name),
         }
         match (from, to) {
-            (Some(from), Some(to)) => taken.push(Outside::Renamed {
-                from,
-                to,
-                directory,
-            }),
-            (Some(at), None) => taken.push(Outside::Removed { at, directory }),
-            (None, Some(at)) => taken.push(Outside::Added { at, directory }),
+            (Some(from), Some(to)) => taken.push(
+                e.wd,
+                Outside::Renamed {
+                    from,
+                    to,
+                    directory,
+                },
+            ),
+            (Some(at), None) => taken.push(e.wd, Outside::Removed { at, directory }),
+            (None, Some(at)) => taken.push(e.wd, Outside::Added { at, directory }),
             (None, None) => return,
         }
         if !directory {
