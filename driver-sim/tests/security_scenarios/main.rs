@@ -10,6 +10,7 @@ mod access;
 mod backend;
 mod channels;
 mod compound;
+mod durable;
 mod files;
 mod limits;
 mod locks;
