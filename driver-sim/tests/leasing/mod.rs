@@ -35,7 +35,7 @@ pub(crate) fn bytes(encode: impl FnOnce(&mut Writer)) -> bytes::Bytes {
 /// A server with leases.
 pub(crate) fn server() -> Builder {
     // Everything but what wants an answer at once of whoever waits for a break.
-    let mut checkers = check::all_for(8192);
+    let mut checkers = check::all_for(&smb_engine::config::Limits::default());
     checkers.retain(|c| c.name() != "answers");
     Pair::builder().panel(Panel::new(checkers)).config(|c| {
         c.leases = true;

@@ -297,7 +297,9 @@ impl Levels {
         let Some(durable) = open.durable else {
             return Err(format!("{id} was taken up, and is not durable"));
         };
-        if durable.guid != guid {
+        // Version 1 names none; what version 1 has made is called by zeros.
+        let made = durable.guid.unwrap_or(smb_proto::Guid::NIL);
+        if guid.is_some_and(|guid| guid != made) {
             return Err(format!("{id} was taken up with the wrong CreateGuid"));
         }
         if let Life::Away(since) = open.life
