@@ -146,7 +146,8 @@ class SmbServer(Server):
     def global_lines(self) -> list[str]:
         return [
             f"tcp port = {self.port}",
-            "interfaces = 127.0.0.1",
+            # the loopback interface is told of only if something is said about it
+            'interfaces = "127.0.0.1;speed=1000000000,capability=RSS"',
             "bind interfaces only = yes",
             "server min protocol = SMB2_02",
             f"server max protocol = {PROTOCOL_NAMES[self.policy.max_protocol]}",
