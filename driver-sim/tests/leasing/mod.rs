@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use driver_sim::check::{self, Panel};
 use driver_sim::client::{ClientConfig, ClientEvent, ops};
 use driver_sim::pair::{Answer, Builder, End, Pair, Tree};
 use smb_proto::create_ctx::{Lease, LeaseFlags, LeaseState, LeaseV2};
@@ -34,10 +33,7 @@ pub(crate) fn bytes(encode: impl FnOnce(&mut Writer)) -> bytes::Bytes {
 
 /// A server with leases.
 pub(crate) fn server() -> Builder {
-    // Everything but what wants an answer at once of whoever waits for a break.
-    let mut checkers = check::all_for(&smb_engine::config::Limits::default());
-    checkers.retain(|c| c.name() != "answers");
-    Pair::builder().panel(Panel::new(checkers)).config(|c| {
+    Pair::builder().config(|c| {
         c.leases = true;
         c.directory_leases = true;
         c.durable_handles = true;

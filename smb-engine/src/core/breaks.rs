@@ -468,24 +468,6 @@ pub(crate) fn name_goes(core: &mut Core, now: Now, open: Id<Open>) -> Option<Id<
     contend(core, now, row, by, Contention::Name).then_some(row)
 }
 
-/// A directory of this name has a new one soon: handles that others cache of what is beneath have to be
-/// closed first ([MS-FSA] 2.1.4.2). A row in which that has to be waited for, if any.
-pub(crate) fn handles_beneath(core: &mut Core, now: Now, open: Id<Open>) -> Option<Id<File>> {
-    let f = core.opens.get(open)?.file()?;
-    if !f.directory || f.at.stream.is_some() {
-        return None;
-    }
-    let rows = super::rename::rows_beneath(core, f);
-    let by = by(core, open);
-    let mut first = None;
-    for row in rows {
-        if contend(core, now, row, by, Contention::Name) {
-            first = first.or(Some(row));
-        }
-    }
-    first
-}
-
 /// What this client caches of a listing is not true any more.
 pub(crate) fn listing_changed(core: &mut Core, now: Now, lease: Id<Lease>) {
     let holder = Holder::Lease(lease);

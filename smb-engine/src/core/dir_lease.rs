@@ -93,6 +93,15 @@ pub(crate) fn entry_changed(
     }
 }
 
+/// Nobody knows what has changed in the directories of a backend.
+pub(crate) fn all_changed(core: &mut Core, now: Now, backend: BackendId) {
+    let places = core.dir_leases.iter().filter(|((b, _), _)| *b == backend);
+    let leases: Vec<_> = places.flat_map(|(_, leases)| leases).copied().collect();
+    for id in leases {
+        breaks::listing_changed(core, now, id);
+    }
+}
+
 /// What is open here has changed in what listings show, through this open.
 pub(crate) fn changed_through(core: &mut Core, now: Now, id: Id<Open>) {
     if core.dir_leases.is_empty() {

@@ -4,7 +4,7 @@ use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 
 use super::own::OwnChange;
-use super::{Core, Open, notify, rename};
+use super::{Core, Open, dir_lease, notify, rename};
 use crate::config::BackendId;
 use crate::table::Id;
 use crate::time::Now;
@@ -36,8 +36,27 @@ pub(crate) fn tell(core: &mut Core, now: Now, all: impl IntoIterator<Item = (Bac
     }
 }
 
+/// Nobody who has a lease on a directory has done this.
+fn listings_change(core: &mut Core, now: Now, backend: BackendId, what: &Outside) {
+    match what {
+        Outside::Added { at, .. }
+        | Outside::Removed { at, .. }
+        | Outside::Written { at }
+        | Outside::Touched { at } => {
+            dir_lease::entry_changed(core, now, backend, &Location::from(at.clone()), None);
+        }
+        Outside::Renamed { from, to, .. } => {
+            for at in [from, to] {
+                dir_lease::entry_changed(core, now, backend, &Location::from(at.clone()), None);
+            }
+        }
+        Outside::Lost => dir_lease::all_changed(core, now, backend),
+    }
+}
+
 fn tell_one(core: &mut Core, now: Now, backend: BackendId, what: Outside) {
     use CompletionFilter as F;
+    listings_change(core, now, backend, &what);
     let name = |directory| if directory { F::DIR_NAME } else { F::FILE_NAME };
     match what {
         Outside::Added { at, directory } => {

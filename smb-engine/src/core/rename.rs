@@ -8,8 +8,9 @@ use smb_proto::info::notify::Action;
 use smb_proto::msg::change_notify::CompletionFilter;
 use smb_proto::msg::create::ShareAccess;
 
+use super::caching::Contention;
 use super::share_mode::{Claim, Kin, SHARED, compatible};
-use super::{Core, File, FileOpen, Open, dir_lease, notify, persistent};
+use super::{Core, File, FileOpen, Open, breaks, dir_lease, notify, persistent};
 use crate::config::BackendId;
 use crate::names::same_name;
 use crate::table::Id;
@@ -61,6 +62,28 @@ pub(crate) fn rows_beneath(core: &Core, directory: &FileOpen) -> BTreeSet<Id<Fil
     let opens = core.opens.iter().filter_map(|(_, o)| o.file());
     let beneath = opens.filter(|f| is_beneath(f, directory));
     beneath.map(|f| f.file).collect()
+}
+
+/// A directory of this name has a new one soon: handles that others cache of what is beneath have to be
+/// closed first ([MS-FSA] 2.1.4.2). A row in which that has to be waited for, if any.
+pub(crate) fn ask_for_handles_beneath(
+    core: &mut Core,
+    now: Now,
+    open: Id<Open>,
+) -> Option<Id<File>> {
+    let f = core.opens.get(open)?.file()?;
+    if !f.directory || f.at.stream.is_some() {
+        return None;
+    }
+    let rows = rows_beneath(core, f);
+    let by = breaks::by(core, open);
+    let mut first = None;
+    for row in rows {
+        if breaks::contend(core, now, row, by, Contention::Name) {
+            first = first.or(Some(row));
+        }
+    }
+    first
 }
 
 /// Whether something beneath a directory is open.

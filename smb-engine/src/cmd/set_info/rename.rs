@@ -253,7 +253,7 @@ fn let_yield(cx: &mut Cx<'_>, task: Task, place: Place, node: NodeId) -> CmdResu
 fn others_handles(cx: &mut Cx<'_>) -> Result<Option<Id<File>>, Refusal> {
     let (id, _) = cx.open()?;
     let own = breaks::name_goes(cx.core, cx.now, id);
-    let beneath = breaks::handles_beneath(cx.core, cx.now, id);
+    let beneath = rename::ask_for_handles_beneath(cx.core, cx.now, id);
     Ok(own.or(beneath))
 }
 
