@@ -1,5 +1,5 @@
-//! `docs/security-scenarios.md` names tests; each of them exists, and every row has one or says what it
-//! waits for.
+//! `docs/security-scenarios.md` and `docs/interop-traps.md` name tests; each of them exists, and every row
+//! has one or says what it waits for.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,6 +45,10 @@ fn document() -> String {
     fs::read_to_string(root().join("docs/security-scenarios.md")).unwrap()
 }
 
+fn traps() -> String {
+    fs::read_to_string(root().join("docs/interop-traps.md")).unwrap()
+}
+
 #[test]
 fn every_test_that_is_named_exists() {
     let mut found = BTreeSet::new();
@@ -57,8 +61,8 @@ fn every_test_that_is_named_exists() {
     ] {
         tests_of(&root().join(dir), &mut found);
     }
-    let document = document();
-    let rows = document.lines().filter(|l| l.starts_with("| "));
+    let documents = document() + &traps();
+    let rows = documents.lines().filter(|l| l.starts_with("| "));
     let named: Vec<&str> = rows
         .flat_map(|row| row.split('`').skip(1).step_by(2))
         .filter(|quoted| quoted.contains("::"))
@@ -79,6 +83,20 @@ fn every_row_has_a_test_or_waits() {
     for row in rows {
         let tests = row.contains("::");
         assert!(tests || row.contains("waits for: "), "{row}");
+    }
+}
+
+#[test]
+fn every_trap_has_a_test_or_waits() {
+    let traps = traps();
+    let rows: Vec<&str> = traps
+        .lines()
+        .filter(|l| l.starts_with("| "))
+        .skip(1)
+        .collect();
+    assert!(rows.len() >= 10, "{} rows", rows.len());
+    for row in rows {
+        assert!(row.contains("::") || row.contains("waits for: "), "{row}");
     }
 }
 

@@ -127,7 +127,6 @@ fn what_is_not_there() {
     let tree = pair.mount();
     let f = pair.open(tree, "a").unwrap();
     for code in [
-        FsctlCode::LMR_REQUEST_RESILIENCY,
         FsctlCode::OFFLOAD_READ,
         FsctlCode::PIPE_PEEK,
         FsctlCode(0x0009_ffff),

@@ -14,6 +14,7 @@ use super::error::{os, retry};
 use super::handle::Open;
 use super::open::reopen;
 use super::path::stat_fd;
+use super::stream_file::touch;
 
 impl LocalFs {
     pub(super) fn write(
@@ -79,8 +80,12 @@ impl LocalFs {
             if !open.writable {
                 return Err(VfsError::AccessDenied);
             }
-            if size < stream.size(&open.node)? {
+            let present = stream.size(&open.node)?;
+            if size < present {
                 self.change_stream(by, open, |stream| stream.set_size(&open.node, size))?;
+            } else if size > present {
+                // Nothing can be reserved, but it counts as a change, as it does for a file.
+                self.change_stream(by, open, |_| touch(&open.node))?;
             }
             return Ok(VfsReply::Done);
         }

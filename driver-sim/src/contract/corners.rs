@@ -166,6 +166,11 @@ pub(super) fn streams_modify_the_file(p: &Probe<'_>) {
     assert_eq!((info.size, info.write), (0, LONG_AGO));
     p.write(stream, 0, b"x");
     assert_ne!(p.stat(stream).write, LONG_AGO);
+    set_write_time(p, stream);
+    p.set_allocation(stream, 1).unwrap();
+    assert_eq!(p.stat(stream).write, LONG_AGO);
+    p.set_allocation(stream, 2).unwrap();
+    assert_ne!(p.stat(stream).write, LONG_AGO);
 }
 
 /// A stream of a directory is no directory.
