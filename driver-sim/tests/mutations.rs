@@ -1,8 +1,8 @@
 //! The checkers can fail: an engine with a deliberate mistake is found out within a few seeds, and the
 //! engine without passes the same seeds.
 //!
-//! A lease break that is not sent cannot be among the mistakes yet: the engine grants no leases, and that
-//! it grants none is what is checked (`OplockGranted`).
+//! Mistakes about oplocks, leases and durable opens are looked for in whole worlds, in which clients
+//! acknowledge breaks and come back; the others in storms.
 
 mod storm;
 
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use driver_sim::client::ops;
 use driver_sim::pair::Pair;
+use driver_sim::world::{self, swarm};
 use smb_engine::mutation::Mutation;
 use smb_proto::fsctl::{FsctlCode, SrvCopychunk, SrvCopychunkCopy, SrvResumeKeyResponse};
 use smb_proto::msg::Response;
@@ -51,6 +52,18 @@ fn measured(mutation: Mutation) -> (&'static str, u64) {
         M::OplockGranted => ("levels", 0),
         M::FlushForgotten => ("files", 14),
         M::CopyShifted => ("files", 0),
+        M::LockGrantedBeside => ("files", 7),
+        M::BreakNotSent => ("levels", 0),
+        M::BreakNotAwaited => ("levels", 0),
+        M::BreakSentTwice => ("levels", 0),
+        M::BreakMisdirected => ("levels", 0),
+        M::EpochNotCounted => ("levels", 0),
+        M::AnyAcknowledgment => ("levels", 8),
+        M::CachesBeside => ("levels", 0),
+        M::ReadsKept => ("levels", 0),
+        M::HandlesKept => ("levels", 8),
+        M::DurableTakenTwice => ("levels", 2),
+        M::DurableKept => ("levels", 13),
     }
 }
 
@@ -89,18 +102,31 @@ fn copied(mutation: Option<Mutation>) {
     pair.finish();
 }
 
+/// Whether it is looked for in worlds.
+fn is_about_caching(mutation: Mutation) -> bool {
+    mutation > Mutation::LockGrantedBeside
+}
+
+/// What went wrong in a world.
+fn world(seed: u64, mutation: Mutation) -> Option<String> {
+    let outcome = world::run_spoiled(&swarm::caching(seed), move |engine| engine.mutate(mutation));
+    outcome.failure.map(|f| f.to_string())
+}
+
 /// What a checker found first.
 fn found(mutation: Mutation) -> Option<(u64, String)> {
     if mutation == Mutation::CopyShifted {
         return Some((0, complaint(|| copied(Some(mutation)))?));
     }
+    if is_about_caching(mutation) {
+        return (0..WITHIN).find_map(|seed| Some((seed, world(seed, mutation)?)));
+    }
     (0..WITHIN).find_map(|seed| Some((seed, verdict(|| Storm::mutated(seed, mutation), STEPS)?)))
 }
 
-#[test]
-fn every_mistake_is_found() {
+fn all_are_found(which: impl Fn(Mutation) -> bool) {
     let mut missed = Vec::new();
-    for mutation in Mutation::ALL {
+    for mutation in Mutation::ALL.into_iter().filter(|m| which(*m)) {
         let (checker, first) = measured(mutation);
         match found(mutation) {
             Some((seed, what)) => {
@@ -113,6 +139,31 @@ fn every_mistake_is_found() {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn every_mistake_is_found() {
+    all_are_found(|m| !is_about_caching(m));
+}
+
+#[test]
+fn every_mistake_about_caching_is_found() {
+    all_are_found(is_about_caching);
+}
+
+/// The worlds in which mistakes about caching are looked for pass without.
+#[test]
+fn worlds_of_caching_pass() {
+    let mut tally = BTreeMap::new();
+    for seed in 0..WITHIN {
+        let outcome = world::run(&swarm::caching(seed), &world::Options::default());
+        assert_eq!(outcome.failure, None, "seed {seed}");
+        for (name, (judged, _)) in outcome.stats.judged {
+            *tally.entry(name).or_insert(0) += judged;
+        }
+    }
+    println!("{tally:?}");
+    assert!(tally["levels"] > 20 * WITHIN, "{tally:?}");
 }
 
 /// No checker complains about the engine as it is, and none passes what it has lost track of too often.

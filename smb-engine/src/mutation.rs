@@ -52,11 +52,35 @@ pub enum Mutation {
     FlushForgotten,
     /// FSCTL_SRV_COPYCHUNK copies to one byte behind where it was told to.
     CopyShifted,
+    /// A byte-range lock that conflicts with others is answered as if it had been granted.
+    LockGrantedBeside,
+    /// Who caches something is not told that it has to go.
+    BreakNotSent,
+    /// Nobody waits for the acknowledgment of a break.
+    BreakNotAwaited,
+    /// A break that has not been acknowledged is sent again.
+    BreakSentTwice,
+    /// Breaks go to the newest connection, whoever's that is.
+    BreakMisdirected,
+    /// A break is not counted in the epoch of its lease.
+    EpochNotCounted,
+    /// A lease may be acknowledged that is not being broken.
+    AnyAcknowledgment,
+    /// Oplocks and leases are granted without a look at the others.
+    CachesBeside,
+    /// Who changes data leaves others what they cache of it.
+    ReadsKept,
+    /// Who changes or removes a name leaves others the handles that they cache.
+    HandlesKept,
+    /// A durable open can be taken up from a client that is still there.
+    DurableTakenTwice,
+    /// A durable open whose client has gone stays when others do what it cached against.
+    DurableKept,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 36] = [
         Self::LostWakeup,
         Self::LockKeptAtClose,
         Self::WriteIgnoresLocks,
@@ -81,5 +105,17 @@ impl Mutation {
         Self::OplockGranted,
         Self::FlushForgotten,
         Self::CopyShifted,
+        Self::LockGrantedBeside,
+        Self::BreakNotSent,
+        Self::BreakNotAwaited,
+        Self::BreakSentTwice,
+        Self::BreakMisdirected,
+        Self::EpochNotCounted,
+        Self::AnyAcknowledgment,
+        Self::CachesBeside,
+        Self::ReadsKept,
+        Self::HandlesKept,
+        Self::DurableTakenTwice,
+        Self::DurableKept,
     ];
 }

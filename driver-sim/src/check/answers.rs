@@ -118,7 +118,18 @@ impl Answers {
             header: *header,
             interim: None,
             patient: patient(request),
-            yields: chained || matches!(header.command(), Some(Command::Create | Command::SetInfo)),
+            yields: chained
+                || matches!(
+                    header.command(),
+                    // What ends an open waits for what still works on it.
+                    Some(
+                        Command::Create
+                            | Command::SetInfo
+                            | Command::Close
+                            | Command::TreeDisconnect
+                            | Command::Logoff
+                    )
+                ),
             cancelled: false,
         };
         // One with an id that is in use closes the connection; see `credits`.

@@ -52,6 +52,7 @@ mod tape;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use smb_engine::Engine;
 use thiserror::Error;
 
 pub use stats::Stats;
@@ -109,7 +110,18 @@ pub struct Outcome {
 /// Runs a world to its end.
 #[must_use]
 pub fn run(plan: &Plan, options: &Options) -> Outcome {
-    let mut machine = Machine::new(plan, options);
+    finish(Machine::new(plan, options, None))
+}
+
+/// As [`run`], with engines that this changes when they start, so that something about them is wrong on
+/// purpose: what they say about their own state is not asked for.
+#[must_use]
+pub fn run_spoiled(plan: &Plan, spoil: impl Fn(&mut Engine) + 'static) -> Outcome {
+    let options = Options::default();
+    finish(Machine::new(plan, &options, Some(Box::new(spoil))))
+}
+
+fn finish(mut machine: Machine) -> Outcome {
     // A panic of the engine is a finding like any other, and there is a story to tell about it.
     let result = catch_unwind(AssertUnwindSafe(|| machine.run()));
     let failure = match result {

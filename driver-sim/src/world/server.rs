@@ -122,6 +122,8 @@ pub(super) fn config(plan: &Plan, fs: &MemoryFs) -> Config {
             address: std::net::Ipv4Addr::LOCALHOST.into(),
         }],
         limits: limits(p),
+        leases: true,
+        durable_handles: true,
         ..base
     }
 }

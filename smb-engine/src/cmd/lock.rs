@@ -150,7 +150,7 @@ fn lock(cx: &mut Cx<'_>, row: Id<File>, sequence: Sequence, elements: &[LockElem
     if held.saturating_add(wanted.len()) > max {
         return Err(Refusal(NtStatus::INSUFFICIENT_RESOURCES));
     }
-    if range_lock::lock_all(&mut f.locks, id, &wanted) {
+    if range_lock::lock_all(&mut f.locks, id, &wanted) || mutated!(cx.core, LockGrantedBeside) {
         breaks::data_changes(cx.core, cx.now, id);
         return succeeded(cx, sequence);
     }

@@ -135,7 +135,7 @@ pub(crate) fn contend(core: &mut Core, now: Now, row: Id<File>, by: By, what: Co
             None => wait |= in_the_way(held, lease, what),
         }
     }
-    wait
+    wait && !mutated!(core, BreakNotAwaited)
 }
 
 /// An open waits for breaks that are on their way, whoever caused them. One that replaces the content
@@ -162,12 +162,27 @@ fn break_to(core: &mut Core, now: Now, holder: Holder, keep: LeaseState) {
     let Some(mut c) = caching(core, holder) else {
         return;
     };
+    if mutated!(core, BreakNotSent) {
+        return end(core, holder);
+    }
+    let told = c.breaking();
     let Some(notice) = c.demand(keep) else {
+        if let Some(to) = told.filter(|_| mutated!(core, BreakSentTwice)) {
+            let from = c.state();
+            let acknowledge = true;
+            let notice = Notice {
+                from,
+                to,
+                acknowledge,
+            };
+            tell(core, now, holder, notice);
+        }
         set(core, holder, c);
         return;
     };
     set(core, holder, c);
     if let Holder::Lease(id) = holder
+        && !mutated!(core, EpochNotCounted)
         && let Some(l) = core.leases.get_mut(id)
     {
         l.epoch = l.epoch.wrapping_add(1);
@@ -270,6 +285,9 @@ pub(super) fn timer(holder: Holder) -> Timer {
 fn channel(core: &Core, open: &Open) -> Option<ConnId> {
     let session = core.sessions.get(open.session)?;
     let opened_on = open.file()?.conn;
+    if mutated!(core, BreakMisdirected) {
+        return core.conns.ids().into_iter().next_back();
+    }
     let alive = |conn: &ConnId| core.conns.get(*conn).is_some_and(|c| !c.closing);
     let mut channels = std::iter::once(&opened_on).chain(session.channels.keys());
     channels
@@ -402,6 +420,9 @@ pub(crate) fn acknowledge_lease(
     let Some((id, lease)) = id.and_then(|id| Some((id, core.leases.get_mut(id)?))) else {
         return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
     };
+    if mutated!(core, AnyAcknowledgment) && lease.caching.breaking().is_none() {
+        return Ok(keep);
+    }
     let more = lease.caching.acknowledge(keep).map_err(|bad| match bad {
         caching::BadAck::NotBreaking => NtStatus::UNSUCCESSFUL,
         caching::BadAck::TooMuch => NtStatus::REQUEST_NOT_ACCEPTED,
@@ -453,6 +474,9 @@ pub(crate) fn data_changes(core: &mut Core, now: Now, open: Id<Open>) {
     let Some(row) = core.opens.get(open).and_then(Open::file).map(|f| f.file) else {
         return;
     };
+    if mutated!(core, ReadsKept) {
+        return;
+    }
     let by = By {
         open: None,
         ..by(core, open)
@@ -464,6 +488,9 @@ pub(crate) fn data_changes(core: &mut Core, now: Now, open: Id<Open>) {
 /// first. The row in which that has to be waited for, if any.
 pub(crate) fn name_goes(core: &mut Core, now: Now, open: Id<Open>) -> Option<Id<File>> {
     let row = core.opens.get(open)?.file()?.file;
+    if mutated!(core, HandlesKept) {
+        return None;
+    }
     let by = by(core, open);
     contend(core, now, row, by, Contention::Name).then_some(row)
 }
@@ -549,6 +576,9 @@ pub(crate) fn grant(core: &mut Core, id: Id<Open>, asked: &CacheRequest, changed
 /// What stands around an open.
 fn around(core: &Core, row: Id<File>, me: Id<Open>, owner: Option<LeaseOwner>) -> Around {
     let mut around = Around::default();
+    if mutated!(core, CachesBeside) {
+        return around;
+    }
     let Some(row) = core.files.get(row) else {
         return around;
     };

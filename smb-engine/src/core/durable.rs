@@ -231,7 +231,8 @@ pub(crate) fn find(core: &Core, claim: &Claim) -> Result<Id<Open>, NotYours> {
     // calls by zeros.
     let made = durable.create_guid.unwrap_or(Guid::NIL);
     let other = claim.create_guid.is_some_and(|guid| guid != made);
-    if !open.disconnected || open.closing || other {
+    let here = !open.disconnected && !mutated!(core, DurableTakenTwice);
+    if here || open.closing || other {
         return Err(NotYours::NotFound);
     }
     // Before the server has ended too, a durable open is not made persistent, nor the other way round.
@@ -329,7 +330,7 @@ pub(crate) fn release(core: &mut Core, id: Id<Open>, open: &Open) {
 /// Resilient and persistent ones stay.
 pub(crate) fn give_way(core: &mut Core, now: Now, id: Id<Open>) -> bool {
     let waits = core.opens.get(id).is_some_and(|o| o.disconnected) && !stays(core, id);
-    if waits {
+    if waits && !mutated!(core, DurableKept) {
         teardown::close_open(core, now, id);
     }
     waits

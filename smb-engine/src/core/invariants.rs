@@ -1,5 +1,6 @@
 //! What must hold between the tables after every input.
 
+use smb_proto::Command;
 use smb_proto::create_ctx::LeaseState;
 
 use super::breaks::Cache;
@@ -275,11 +276,25 @@ fn caches(core: &Core, id: Id<File>, row: &File) -> Result<(), String> {
         if !c.state().contains(LeaseState::WRITE) {
             continue;
         }
-        for other in row.opens.iter().filter(|o| !opens.contains(o)) {
-            let Some(other) = core.opens.get(*other) else {
+        for id_of_other in row.opens.iter().filter(|o| !opens.contains(o)) {
+            let Some(other) = core.opens.get(*id_of_other) else {
                 continue;
             };
-            let caches = other.file().is_some_and(|f| f.cache != Cache::None);
+            // One that is still being made may join the same lease.
+            let being_made = core.ops.iter().any(|(_, op)| {
+                op.open == Some(*id_of_other) && op.header.command() == Some(Command::Create)
+            });
+            if being_made {
+                continue;
+            }
+            let caches = match other.file().map(|f| f.cache) {
+                None | Some(Cache::None) => false,
+                Some(Cache::Oplock(c)) => !c.state().is_empty(),
+                Some(Cache::Lease(id)) => {
+                    let lease = core.leases.get(id);
+                    lease.is_some_and(|l| !l.caching.state().is_empty())
+                }
+            };
             let looks = caching::only_looks_beside_a_lease(other.granted);
             must(looks && !caches, || {
                 format!("somebody caches writes of file {id}, and is not alone")

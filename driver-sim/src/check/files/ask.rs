@@ -2,8 +2,7 @@
 
 use smb_engine::names::fold;
 use smb_proto::create_ctx::{
-    AllocationSize, DiskIdRequest, DurableRequest, DurableRequestV2, Lease, MaximalAccessRequest,
-    RawContext, SdBuffer, TimewarpToken,
+    AllocationSize, DiskIdRequest, MaximalAccessRequest, RawContext, SdBuffer, TimewarpToken,
 };
 use smb_proto::dtyp::AccessMask;
 use smb_proto::fsctl::{FsctlCode, ResumeKey, SrvCopychunkCopy, ZeroData};
@@ -97,7 +96,7 @@ fn asked(what: Meaning, unusual: bool) -> Asked {
 }
 
 /// The FileId of a request that names one.
-pub(super) fn file_id(request: &Request) -> Option<FileId> {
+pub(in crate::check) fn file_id(request: &Request) -> Option<FileId> {
     use Request as R;
     match request {
         R::Close(r) => Some(r.file_id),
@@ -178,14 +177,12 @@ fn new_name(text: &str) -> Name {
     }
 }
 
-/// Whether a context changes nothing that the model is about.
+/// Whether a context changes nothing that the model is about. A lease is refused whose key is that of
+/// another file, and a CreateGuid that is known ([MS-SMB2] 3.3.5.9.8, 3.3.5.9.10).
 fn plain_context(c: &RawContext) -> bool {
     [
         AllocationSize::NAME,
         DiskIdRequest::NAME,
-        DurableRequest::NAME,
-        DurableRequestV2::NAME,
-        Lease::NAME,
         MaximalAccessRequest::NAME,
     ]
     .contains(&c.name.as_ref())

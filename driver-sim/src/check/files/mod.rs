@@ -31,6 +31,7 @@ use smb_proto::msg::tree_connect::{ShareFlags, ShareType};
 use smb_proto::msg::{Request, Response};
 use smb_proto::{Dialect, Header, NtStatus};
 
+pub(super) use self::ask::file_id;
 use self::ask::{Asked, Meaning};
 use self::model::{Answer, Model};
 use self::op::{Lenient, Op, What};
@@ -289,7 +290,7 @@ impl Files {
                 (Op::new(What::Stale), Some(asked))
             }
             _ => {
-                let Some(id) = ask::file_id(request) else {
+                let Some(id) = file_id(request) else {
                     return Role::Other;
                 };
                 let mut op = Op::new(What::Stale);

@@ -51,6 +51,17 @@ impl Levels {
             let conns = self.model.sessions.get(&o.session);
             !matches!(o.life, Life::Away(_)) && conns.is_some_and(|c| c.contains(&conn))
         });
+        // An open is its client's again before that has been told so.
+        let comes_back = self.sent.iter().any(|((c, _), s)| match &s.asked {
+            Asked::Create(a) => *c == conn && (a.reconnect.is_some() || a.reconnect_v2.is_some()),
+            _ => false,
+        });
+        if !reached && comes_back {
+            if let Some(holder) = self.model.holders.get_mut(&key) {
+                holder.sure = false;
+            }
+            return Ok(());
+        }
         if !reached && holder.sure {
             return Err(format!(
                 "a break of {key:?} to connection {conn}, which holds nothing of it"

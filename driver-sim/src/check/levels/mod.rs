@@ -101,7 +101,10 @@ impl Levels {
                 file = Some(*id);
             }
             Asked::Create(_) => file = None,
-            _ => {}
+            _ => {
+                let named = request.and_then(super::files::file_id);
+                file = named.filter(|id| *id != FileId::RELATED).or(file);
+            }
         }
         match &asked {
             Asked::Close(id) => self.model.leaving(|open, _| open == id),

@@ -83,6 +83,9 @@ impl Hasher for Fnv {
     }
 }
 
+/// Makes an engine wrong on purpose.
+pub(super) type Spoil = Box<dyn Fn(&mut Engine)>;
+
 /// See the module's documentation.
 pub(super) struct Machine {
     pub(super) plan: Plan,
@@ -98,6 +101,8 @@ pub(super) struct Machine {
     next_question: u64,
     accounts: BTreeMap<String, Account>,
     pub(super) outside: std::collections::VecDeque<Step>,
+    /// What is done to every engine.
+    spoil: Option<Spoil>,
     /// How often the server was started.
     starts: u64,
     /// What servers have had kept for those that take their place.
@@ -110,7 +115,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(plan: &Plan, options: &Options) -> Self {
+    pub(super) fn new(plan: &Plan, options: &Options, spoil: Option<Spoil>) -> Self {
         let fs = Arc::new(server::file_system());
         let panel = Panel::new(check::all_for(&server::limits(&plan.server)));
         let eye = Eye::new(panel.clone(), Story::new(options.trace));
@@ -119,6 +124,9 @@ impl Machine {
         }
         let mut engine = server::engine(plan, &fs, 0);
         engine.observe(Box::new(eye.clone()));
+        if let Some(spoil) = &spoil {
+            spoil(&mut engine);
+        }
         let outside = plan.steps.iter().filter(|s| s.who == Who::World);
         Self {
             net: plan.net.clone(),
@@ -135,6 +143,7 @@ impl Machine {
             next_question: 0,
             accounts: server::accounts(),
             outside: outside.cloned().collect(),
+            spoil,
             starts: 0,
             kept: BTreeMap::new(),
             dice: Dice::new(plan.seed, 2),
@@ -253,9 +262,11 @@ impl Machine {
     }
 
     fn check(&self) -> Result<(), Failure> {
-        self.engine
-            .check_invariants()
-            .map_err(|what| Failure::new("invariant", what))?;
+        if self.spoil.is_none() {
+            self.engine
+                .check_invariants()
+                .map_err(|what| Failure::new("invariant", what))?;
+        }
         let counts = self.engine.counts();
         let now = self.now;
         let found = self.eye.with(|s| {
@@ -439,6 +450,9 @@ impl Machine {
         self.starts += 1;
         self.engine = server::engine(&self.plan, &self.disk.fs, self.starts);
         self.engine.observe(Box::new(self.eye.clone()));
+        if let Some(spoil) = &self.spoil {
+            spoil(&mut self.engine);
+        }
         let kept = self.kept.iter().map(|(id, r)| (*id, r.clone())).collect();
         self.engine.restore(self.now, kept);
         self.settle()?;

@@ -85,6 +85,73 @@ struct Mix {
 /// The plan of a seed.
 #[must_use]
 pub fn plan(seed: u64, stub_crypto: bool) -> Plan {
+    everything(seed, stub_crypto)
+}
+
+/// The plan of a seed in which clients that ask for oplocks, leases and durable opens meet in two files,
+/// and hardly anything else goes on.
+#[must_use]
+pub fn caching(seed: u64) -> Plan {
+    let mut d = Dice::new(seed, 3);
+    let d = &mut d;
+    let server = ServerPlan {
+        break_ms: d.pick(&[50, 500, 5000]),
+        multichannel: d.chance(1, 3),
+        ..ServerPlan::open()
+    };
+    let clients = vec![
+        ClientPlan {
+            dialects: vec![0x0311],
+            ..ClientPlan::plain()
+        };
+        3
+    ];
+    let weight = |kind: Kind| match kind {
+        Kind::Open => 20,
+        Kind::Close => 4,
+        Kind::Read => 1,
+        Kind::Write | Kind::Lock => 5,
+        Kind::Delete | Kind::Rename | Kind::Set => 2,
+        Kind::Compound => 1,
+        Kind::Reconnect => 4,
+        _ => 0,
+    };
+    let mix = Mix {
+        weights: KINDS.iter().map(|(kind, _)| weight(*kind)).collect(),
+        names: vec![0, 1],
+        pause: d.pick(&[0, 500, 20_000]),
+        reach: 64,
+        longest: 64,
+        friendly: d.chance(3, 4),
+        caching: true,
+        clients: 3,
+        share: 0,
+    };
+    let mut steps = Vec::new();
+    for n in 0..3 {
+        let mut state = State::fresh();
+        let mut mine = Vec::new();
+        for _ in 0..40 {
+            step(d, &mix, &mut state, n, &mut mine);
+        }
+        steps.extend(mine.into_iter().map(|what| Step {
+            who: Who::Client(n),
+            after_us: d.below(mix.pause + 1),
+            what,
+        }));
+    }
+    Plan {
+        seed,
+        stub_crypto: true,
+        server,
+        net: NetPlan::calm(),
+        disk: DiskPlan::calm(),
+        clients,
+        steps,
+    }
+}
+
+fn everything(seed: u64, stub_crypto: bool) -> Plan {
     let mut d = Dice::new(seed, 0);
     let d = &mut d;
     let server = server(d);
