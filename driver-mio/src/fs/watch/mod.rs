@@ -222,7 +222,9 @@ impl Watcher {
         let mut way: Vec<(Vec<u8>, OwnedFd)> = Vec::new();
         for name in at.components() {
             let host = self.naming.to_host(name).map_err(|_| Errno::INVAL)?;
-            let here = way.last().map_or(self.root.as_fd(), |(_, fd)| fd.as_fd());
+            let here = way
+                .last()
+                .map_or_else(|| self.root.as_fd(), |(_, fd)| fd.as_fd());
             let fd = retry(|| {
                 rustix::fs::openat2(
                     here,
@@ -234,7 +236,9 @@ impl Watcher {
             })?;
             way.push((host, fd));
         }
-        let last = way.last().map_or(self.root.as_fd(), |(_, fd)| fd.as_fd());
+        let last = way
+            .last()
+            .map_or_else(|| self.root.as_fd(), |(_, fd)| fd.as_fd());
         if identity(last)? == identity(dir)? {
             Ok(way)
         } else {
