@@ -67,6 +67,12 @@ impl Levels {
                 "a break of {key:?} to connection {conn}, which holds nothing of it"
             ));
         }
+        if let Some(told) = holder.told.filter(|t| now < t.deadline && t.conn != conn) {
+            if let Some(holder) = self.model.holders.get_mut(&key) {
+                holder.told = Some(Told { conn, ..told });
+            }
+            return Ok(());
+        }
         if holder.waits(now) && holder.sure {
             return Err(format!(
                 "a second break of {key:?}, and the first is not acknowledged"
@@ -115,7 +121,11 @@ impl Levels {
             if holder.epoch.is_some() {
                 holder.epoch = epoch;
             }
-            holder.told = acknowledge.then_some(Told { keep, deadline });
+            holder.told = acknowledge.then_some(Told {
+                keep,
+                conn,
+                deadline,
+            });
             if !acknowledge {
                 holder.state = keep;
             }

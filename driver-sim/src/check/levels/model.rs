@@ -28,6 +28,8 @@ pub(super) enum HolderKey {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Told {
     pub(super) keep: LeaseState,
+    /// Where it was said: if that channel is lost, it is said again on another.
+    pub(super) conn: ConnId,
     /// When the server goes on without acknowledgment.
     pub(super) deadline: Instant,
 }
