@@ -75,13 +75,14 @@ impl LocalFs {
                 end = true;
                 break;
             };
-            if items.len() >= limit {
-                walk.put_back(host);
-                break;
-            }
             let name = self.tree.naming.to_share(&host);
             if pattern.is_some_and(|p| !p.matches(&name)) || self.options.vetoed(&name) {
                 continue;
+            }
+            // Not before, so that nothing but hidden names behind is the end as well.
+            if items.len() >= limit {
+                walk.put_back(host);
+                break;
             }
             let dir = walk.dir();
             match stat_entry(dir, &host) {
