@@ -3,16 +3,13 @@
 //! [`super::caching`].
 
 use smb_proto::create_ctx::LeaseState;
-use smb_proto::header::{HeaderFlags, Route};
-use smb_proto::id::{MessageId, SessionId, TreeId};
-use smb_proto::msg::{self, OplockLevel, oplock_break};
-use smb_proto::{Command, Header, NtStatus};
+use smb_proto::NtStatus;
+use smb_proto::msg::{OplockLevel, oplock_break};
 
 use super::caching::{self, Around, Caching, Contention, Notice};
 use super::lease::{Lease, LeaseOwner, LeaseRequest};
-use super::{Core, File, FileOpen, Open, Timer, dir_lease, durable, persistent, retell};
+use super::{Core, File, FileOpen, Open, Timer, dir_lease, durable, notification, persistent, retell};
 use crate::dispatch;
-use crate::output::{Answer, Body, ConnId, Outbound, Output};
 use crate::table::Id;
 use crate::time::Now;
 
@@ -226,7 +223,7 @@ pub(super) fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
         Holder::Oplock(id) => Some(vec![id]),
     };
     let opens = opens.unwrap_or_default();
-    let told = opens.iter().find_map(|open| send(core, *open, body));
+    let told = opens.iter().find_map(|open| notification::send(core, *open, body));
     // A client that may be long in coming back is told then.
     let waits = opens.iter().any(|open| durable::stays(core, *open));
     if told.is_none() && !waits {
@@ -278,65 +275,6 @@ pub(super) fn timer(holder: Holder) -> Timer {
         Holder::Lease(id) => Timer::LeaseBreak(id),
         Holder::Oplock(id) => Timer::OplockBreak(id),
     }
-}
-
-/// A connection on which the client of an open can be told something: the one it was opened on, or
-/// another channel of its session.
-fn channel(core: &Core, open: &Open) -> Option<ConnId> {
-    let session = core.sessions.get(open.session)?;
-    let opened_on = open.file()?.conn;
-    if mutated!(core, BreakMisdirected) {
-        return core.conns.ids().into_iter().next_back();
-    }
-    let alive = |conn: &ConnId| core.conns.get(*conn).is_some_and(|c| !c.closing);
-    let mut channels = std::iter::once(&opened_on).chain(session.channels.keys());
-    channels
-        .find(|c| session.channels.contains_key(c) && alive(c))
-        .copied()
-}
-
-/// Sends a notification: no MessageId that a client could have used, neither session nor tree
-/// connect, not signed; encrypted where the session or the share is ([MS-SMB2] 3.3.4.6, 3.3.4.7). Says
-/// on which connection, if there is one.
-fn send(core: &mut Core, open: Id<Open>, body: oplock_break::Message) -> Option<ConnId> {
-    let row = core.opens.get(open)?;
-    let conn = channel(core, row)?;
-    let (session, tree) = (row.session, row.tree);
-    let shared = core.trees.get(tree).is_some_and(|t| t.encryption_required);
-    let session = core.sessions.get_mut(session)?;
-    let secret = shared || session.established().is_some_and(|e| e.encrypt);
-    let seal = if secret { session.seal_plan() } else { None };
-    if secret && seal.is_none() {
-        return None;
-    }
-    let header = Header {
-        credit_charge: 0,
-        status: NtStatus::SUCCESS,
-        command_code: Command::OplockBreak.into(),
-        credits: 0,
-        flags: HeaderFlags::SERVER_TO_REDIR,
-        next_command: 0,
-        message_id: MessageId(u64::MAX),
-        route: Route::Sync {
-            process_id: 0,
-            tree_id: TreeId(0),
-        },
-        session_id: SessionId(0),
-        signature: [0; 16],
-    };
-    let answer = Answer {
-        header,
-        body: Body::Message(msg::Response::OplockBreak(body)),
-        sign: None,
-    };
-    core.emit(Output::Send(
-        conn,
-        Outbound {
-            elements: vec![answer],
-            seal,
-        },
-    ));
-    Some(conn)
 }
 
 /// A holder may cache nothing from now on.

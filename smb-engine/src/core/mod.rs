@@ -16,6 +16,7 @@ mod held;
 pub(crate) mod invariants;
 pub(crate) mod lease;
 pub(crate) mod name;
+mod notification;
 pub(crate) mod notify;
 mod op;
 mod open;
