@@ -2,13 +2,15 @@
 //! ([MS-SMB2] 3.3.4.6, 3.3.4.7, 3.3.5.22, 3.3.6.1, [MS-FSA] 2.1.4.12). The rules themselves are in
 //! [`super::caching`].
 
-use smb_proto::create_ctx::LeaseState;
 use smb_proto::NtStatus;
+use smb_proto::create_ctx::LeaseState;
 use smb_proto::msg::{OplockLevel, oplock_break};
 
 use super::caching::{self, Around, Caching, Contention, Notice};
 use super::lease::{Lease, LeaseOwner, LeaseRequest};
-use super::{Core, File, FileOpen, Open, Timer, dir_lease, durable, notification, persistent, retell};
+use super::{
+    Core, File, FileOpen, Open, Timer, dir_lease, durable, notification, persistent, retell,
+};
 use crate::dispatch;
 use crate::table::Id;
 use crate::time::Now;
@@ -223,7 +225,9 @@ pub(super) fn tell(core: &mut Core, now: Now, holder: Holder, notice: Notice) {
         Holder::Oplock(id) => Some(vec![id]),
     };
     let opens = opens.unwrap_or_default();
-    let told = opens.iter().find_map(|open| notification::send(core, *open, body));
+    let told = opens
+        .iter()
+        .find_map(|open| notification::send(core, *open, body));
     // A client that may be long in coming back is told then.
     let waits = opens.iter().any(|open| durable::stays(core, *open));
     if told.is_none() && !waits {
