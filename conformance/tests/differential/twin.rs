@@ -85,7 +85,7 @@ kinds! {
     AllocatedRanges SetSparse SetCompression Trim ObjectId SetObjectId Reparse SetReparse
     DeleteReparse;
     // Taken by others, and not there without being set up: the contract's checks try them.
-    Snapshots OpenSnapshot Quotas SetQuota
+    Snapshots OpenSnapshot Quotas SetQuota Watch
 }
 
 fn infos(answer: &mut VfsResult) -> Vec<&mut FileInfo> {

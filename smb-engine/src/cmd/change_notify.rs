@@ -110,7 +110,15 @@ fn watched(cx: &mut Cx<'_>, id: Id<Open>, state: State) -> CmdResult {
     if cx.open()?.1.closing {
         return Err(Refusal(NtStatus::NOTIFY_CLEANUP));
     }
-    look(cx, id, state)
+    let step = look(cx, id, state);
+    // It came first, whoever has begun to wait since.
+    let op = cx.op;
+    if let Some(watch) = &mut cx.file_open_mut()?.watch
+        && watch.waiting.back() == Some(&op)
+    {
+        watch.waiting.rotate_right(1);
+    }
+    step
 }
 
 /// Answers if there is something to tell, else waits behind the others.
