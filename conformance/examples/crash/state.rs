@@ -278,7 +278,7 @@ impl State {
     }
 
     /// The open that a CREATE has given, with everything that was asked for.
-    fn made(&mut self, reply: Reply, h: &Handle) -> Result<FileId, End> {
+    fn made(&self, reply: Reply, h: &Handle) -> Result<FileId, End> {
         let status = reply.header.status;
         let Response::Create(made) = reply.body else {
             return Err(End::Wrong(anyhow::anyhow!("{} is lost: {status}", h.name)));
@@ -349,7 +349,7 @@ impl State {
         match self.random.below(10) {
             0 if self.handles.len() < 12 => {
                 let name = format!("more-{}", self.next);
-                self.wish(&name, self.next % 2 == 0 || self.mode == Mode::Cut);
+                self.wish(&name, self.next.is_multiple_of(2) || self.mode == Mode::Cut);
                 let handle = self.handles.last().cloned().context("just made")?;
                 let made = self.made(line.call(self.request(&handle))?, &handle)?;
                 if let Some(h) = self.handles.last_mut() {

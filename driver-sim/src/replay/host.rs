@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smb_engine::config::Config;
 use smb_engine::identity::Account;
@@ -216,6 +217,9 @@ impl Host {
         for line in lines {
             self.disconnect(line);
         }
+        // Durable opens wait for their clients, but not for ever.
+        let wait = u64::try_from(Duration::from_secs(3600).as_nanos() / 100).unwrap_or(0);
+        self.advance_to(FileTime(self.now.wall.0.saturating_add(wait)));
         self.broken = self
             .broken
             .take()

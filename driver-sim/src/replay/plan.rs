@@ -182,10 +182,11 @@ fn negotiated(config: &mut Config, seen: &Seen<'_>, facts: &mut Vec<String>) {
     if let Some(time) = answers.iter().map(|(_, n)| n.server_start_time).max() {
         config.started = time;
     }
-    let multichannel = GlobalCapabilities::MULTI_CHANNEL;
-    config.multichannel = answers
-        .iter()
-        .any(|(_, n)| n.capabilities.contains(multichannel));
+    let offered = |what| answers.iter().any(|(_, n)| n.capabilities.contains(what));
+    config.multichannel = offered(GlobalCapabilities::MULTI_CHANNEL);
+    config.leases = offered(GlobalCapabilities::LEASING);
+    config.directory_leases = offered(GlobalCapabilities::DIRECTORY_LEASING);
+    config.durable_handles = true;
     let signing = answers
         .iter()
         .any(|(_, n)| n.security_mode.contains(SecurityMode::SIGNING_REQUIRED));

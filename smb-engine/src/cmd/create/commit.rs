@@ -370,16 +370,14 @@ fn finish(cx: &mut Cx<'_>, r: &Reserved, info: &crate::vfs::FileInfo) -> CmdResu
     let mut info = info.clone();
     info.write = write_time::shown(cx.core, info.node, info.write);
     let info = &info;
-    let mut contexts = r.ctx.answer(r.maximal, info);
     let (id, _) = cx.open()?;
     breaks::grant(cx.core, id, &r.cache, r.action != CreateAction::OPENED);
-    if let Some(context) = again::grant(cx, &r.survival, r.action)? {
-        contexts.push(context);
-    }
+    let durable = again::grant(cx, &r.survival, r.action)?;
     let (level, lease) = breaks::answer(cx.core, id);
-    if let Some(lease) = lease.and_then(|l| cx.core.leases.get(l)) {
-        contexts.push(lease.context().to_raw());
-    }
+    let lease = lease.and_then(|l| cx.core.leases.get(l));
+    let mut granted: Vec<_> = lease.map(|l| l.context().to_raw()).into_iter().collect();
+    granted.extend(durable);
+    let contexts = r.ctx.answer(r.maximal, info, granted);
     let mut answer = reply::file(file_id, r.action, info, contexts, dialect);
     answer.oplock_level = level;
     if mutated!(cx.core, OplockGranted) {

@@ -65,11 +65,18 @@ impl Contexts {
     }
 
     /// The contexts of the answer.
-    pub(super) fn answer(&self, maximal: AccessMask, info: &FileInfo) -> Vec<RawContext> {
+    /// `granted` is what was granted besides, and stands where Windows puts it.
+    pub(super) fn answer(
+        &self,
+        maximal: AccessMask,
+        info: &FileInfo,
+        granted: Vec<RawContext>,
+    ) -> Vec<RawContext> {
         let mut out = Vec::new();
         if let Some(asked) = self.maximal {
             out.push(maximal_access(asked, maximal, info).to_raw());
         }
+        out.extend(granted);
         if self.disk_id {
             let id = DiskIdResponse {
                 disk_file_id: info.node.file,
@@ -154,7 +161,10 @@ mod tests {
         ];
         let c = check(&raw).unwrap();
         assert_eq!(c, Contexts::default());
-        assert_eq!(c.answer(AccessMask::FILE_ALL_ACCESS, &info()), []);
+        assert_eq!(
+            c.answer(AccessMask::FILE_ALL_ACCESS, &info(), Vec::new()),
+            []
+        );
     }
 
     #[test]
@@ -189,7 +199,7 @@ mod tests {
             let asked = MaximalAccessRequest { timestamp };
             let c = check(&[asked.to_raw(), DiskIdRequest.to_raw(), alloc.to_raw()]).unwrap();
             assert_eq!(c.allocation, 77);
-            let out = c.answer(AccessMask::FILE_READ_DATA, &info());
+            let out = c.answer(AccessMask::FILE_READ_DATA, &info(), Vec::new());
             let mx = MaximalAccessResponse::parse(&out[0].data).unwrap();
             if expected {
                 assert_eq!(mx.query_status, NtStatus::SUCCESS);
