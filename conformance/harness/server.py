@@ -54,6 +54,7 @@ class Policy:
     sign: bool = False
     # auto, mandatory or disabled
     encryption: str = "auto"
+    directory_leases: bool = False
 
     def label(self) -> str:
         return "-".join([self.max_protocol, *["sign"] * self.sign, self.encryption])
@@ -153,6 +154,7 @@ class SmbServer(Server):
             f"server max protocol = {PROTOCOL_NAMES[self.policy.max_protocol]}",
             f"server signing = {'mandatory' if self.policy.sign else 'auto'}",
             f"smb3 encryption = {self.policy.encryption}",
+            f"smb3 directory leases = {'yes' if self.policy.directory_leases else 'no'}",
             "map to guest = never",
             "max ip connections = 0",
             # as smbd's, which its own tests count on

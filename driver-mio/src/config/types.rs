@@ -152,7 +152,7 @@ impl Default for Global {
             server_string: "sansmb".to_owned(),
             fake_fscaps: 64,
             smb2_leases: true,
-            smb3_directory_leases: DirectoryLeases::Granted,
+            smb3_directory_leases: DirectoryLeases::Refused,
             smb2_max_credits: Credits(8192),
             smb2_max_read: IoSize(4 << 20),
             smb2_max_trans: IoSize(4 << 20),

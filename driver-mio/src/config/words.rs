@@ -119,11 +119,13 @@ pub enum DirectoryLeases {
 
 impl Choice for DirectoryLeases {
     const WORDS: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Granted),
         ("yes", Self::Granted),
         ("true", Self::Granted),
         ("on", Self::Granted),
         ("1", Self::Granted),
+        // A listing that a client caches is not told of what other programs change, unless somebody
+        // watches the directory besides.
+        ("auto", Self::Refused),
         ("no", Self::Refused),
         ("false", Self::Refused),
         ("off", Self::Refused),
