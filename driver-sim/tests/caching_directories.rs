@@ -449,6 +449,30 @@ fn a_directory_is_renamed_when_handles_beneath_are_given_back() {
     pair.finish();
 }
 
+/// The open whose rename waits is closed: it does not wait for the other client.
+#[test]
+fn a_rename_that_waits_ends_with_its_open() {
+    let mut pair = server().build();
+    let (a, b) = (client(&mut pair, 1), client(&mut pair, 2));
+    pair.create(a, dir("d")).unwrap();
+    open_leased(&mut pair, b, file("d\\f"), key(1), RWH, None).unwrap();
+    pair.disconnect(a.end);
+    let a = client(&mut pair, 3);
+    let d = pair.create(a, ops::open_dir("d")).unwrap().file_id;
+    let info = FileRenameInformation {
+        replace_if_exists: false,
+        root_directory: 0,
+        file_name: "new".to_owned(),
+    };
+    let request = ops::set_file(d, FileInfoClass::Rename, bytes(|w| info.encode(w)));
+    let id = pair.start(a, request);
+    assert_eq!(told(&mut pair, b.end).len(), 1);
+    assert_eq!(pair.reply(a.end, id), None);
+    pair.close(a, d).unwrap();
+    assert_eq!(pair.wait(a.end, id).status(), NtStatus::FILE_CLOSED);
+    pair.finish();
+}
+
 #[test]
 fn a_rename_takes_the_place_of_what_is_only_cached() {
     let mut t = bed();

@@ -54,6 +54,14 @@ pub(crate) fn stop_using(core: &mut Core, now: Now, open: Id<Open>) {
     };
     let mut waiting = Vec::new();
     let mut file = None;
+    if o.running > 0 {
+        // Breaks may be waited for in the row of another file: of what a rename replaces, or of what is
+        // open beneath a directory.
+        let breaks = core.ops.iter();
+        let breaks = breaks.filter(|(_, op)| matches!(op.wait, Wait::Break(_)));
+        let mine = breaks.filter(|(_, op)| op.open == Some(open));
+        waiting.extend(mine.map(|(id, _)| id));
+    }
     if let Some(f) = o.file() {
         waiting.extend(f.scan.waiting.iter().copied());
         if let Some(w) = &f.watch {
@@ -65,7 +73,6 @@ pub(crate) fn stop_using(core: &mut Core, now: Now, open: Id<Open>) {
         waiting.extend(
             f.lock_waiters
                 .iter()
-                .chain(&f.break_waiters)
                 .filter(|op| core.ops.get(**op).is_some_and(|op| op.open == Some(open))),
         );
     }
