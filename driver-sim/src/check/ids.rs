@@ -8,7 +8,7 @@ use smb_engine::time::Now;
 use smb_proto::create_ctx::{DurableReconnect, DurableReconnectV2};
 use smb_proto::header::HeaderFlags;
 use smb_proto::id::{FileId, MessageId, SessionId, TreeId};
-use smb_proto::{Header, NtStatus, msg};
+use smb_proto::{Command, Header, NtStatus, msg};
 
 use super::{Checker, Outside, Seen, Violation};
 
@@ -43,6 +43,10 @@ fn wrong(what: String) -> Violation {
 
 impl Ids {
     fn request(&mut self, conn: ConnId, header: &Header, request: Option<&msg::Request>) {
+        // It has the id of the request that it cancels ([MS-SMB2] 3.2.4.24).
+        if header.command() == Some(Command::Cancel) {
+            return;
+        }
         let mut asked = Asked {
             session: header.session_id,
             previous: SessionId(0),

@@ -483,6 +483,12 @@ pub(crate) fn grant(core: &mut Core, id: Id<Open>, asked: &CacheRequest, changed
     if directory {
         wanted.remove(LeaseState::WRITE);
     }
+    // Of two CREATEs of different files under one key the later gets none: it was too early to refuse it.
+    let elsewhere = core.lease_by_owner.get(&lease.owner);
+    let elsewhere = elsewhere.and_then(|l| core.leases.get(*l));
+    if elsewhere.is_some_and(|l| l.file != row) {
+        return;
+    }
     let around = around(core, row, id, Some(lease.owner));
     let state = caching::grant(wanted, true, around);
     let lease_id = match core.lease_by_owner.get(&lease.owner).copied() {

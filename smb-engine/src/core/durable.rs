@@ -171,7 +171,8 @@ pub(crate) fn leave_behind(core: &mut Core, now: Now, session: Id<Session>) {
 /// Lets an open wait for its client.
 pub(crate) fn disconnect(core: &mut Core, now: Now, id: Id<Open>) {
     teardown::stop_using(core, now, id);
-    let Some(open) = core.opens.get_mut(id) else {
+    // What was waiting may have closed it.
+    let Some(open) = core.opens.get_mut(id).filter(|o| !o.closing) else {
         return;
     };
     open.disconnected = true;

@@ -43,6 +43,7 @@ pub(crate) fn begin_close(core: &mut Core, now: Now, open: Id<Open>) -> bool {
         return false;
     }
     o.closing = true;
+    core.timers.clear(Timer::Durable(open));
     stop_using(core, now, open);
     true
 }

@@ -18,7 +18,7 @@ use smb_engine::output::ConnId;
 use smb_engine::time::{Instant, Now};
 use smb_proto::header::HeaderFlags;
 use smb_proto::id::{FileId, MessageId, SessionId, TreeId};
-use smb_proto::{Header, NtStatus, msg};
+use smb_proto::{Command, Header, NtStatus, msg};
 
 use self::asked::Asked;
 use self::model::{Life, Model};
@@ -87,6 +87,10 @@ impl Levels {
         request: Option<&msg::Request>,
         proof: Proof,
     ) {
+        // It has the id of the request that it cancels ([MS-SMB2] 3.2.4.24).
+        if header.command() == Some(Command::Cancel) {
+            return;
+        }
         let related = header.flags.contains(HeaderFlags::RELATED_OPERATIONS);
         let before = self.before.remove(&conn).filter(|_| related);
         let named = (header.session_id, header.tree_id());

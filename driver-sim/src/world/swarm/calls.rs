@@ -90,6 +90,11 @@ fn open(d: &mut Dice, mix: &Mix, state: &mut State) -> Call {
         // Mostly the same key for one name, as clients do.
         _ => (0xff, Some(lease_of(d, name))),
     };
+    let (oplock, lease) = if mix.caching {
+        (oplock, lease)
+    } else {
+        (0, None)
+    };
     let durable = (mix.caching && d.chance(1, 2)).then(|| d.pick(&[0, 20, 500, 3000]));
     Call::Open {
         slot,
