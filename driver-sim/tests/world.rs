@@ -69,7 +69,8 @@ fn fail_at_writes(plan: &Plan) -> Outcome {
 
 #[test]
 fn what_fails_is_made_smaller_and_still_fails() {
-    let failing = (0..200)
+    // A seed whose first client makes the file that it writes: else the shortest needs another client.
+    let failing = (3..200)
         .map(|seed| swarm::plan(seed, true))
         .find(|plan| fail_at_writes(plan).failure.is_some())
         .expect("some seed writes");
